@@ -1,0 +1,44 @@
+# make report: the main job on the shipped real data; make test: every test. Both set up .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LANGUAGE ?= zh
+WORKERS ?= 2
+
+.PHONY: report test lint types messages docs bench clean
+
+report: $(VENV)/ready
+	$(BIN)/debtwatch demo --out build/report --lang $(LANGUAGE)
+
+test: $(VENV)/ready-dev lint types
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: $(VENV)/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/ready-dev
+	$(BIN)/mypy
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+# Collect the texts of code and templates and merge them into the Chinese catalogue.
+messages: $(VENV)/ready-dev
+	$(BIN)/pybabel -q extract -F babel.cfg -k N_ -k text -k "_" --omit-header --sort-by-file --no-location --no-wrap -o build/debtwatch.pot .
+	$(BIN)/pybabel -q update -i build/debtwatch.pot -D debtwatch -d reports/templates/locales -l zh_Hans_CN --no-fuzzy-matching --omit-header --no-wrap --ignore-obsolete
+
+docs: $(VENV)/ready
+	$(BIN)/python -m docs.generate
+
+bench: $(VENV)/ready-dev
+	$(BIN)/python -m pytest bench --benchmark-only --benchmark-json=build/bench.json -p no:cacheprovider -o addopts=""
+
+clean:
+	rm -rf build $(VENV)

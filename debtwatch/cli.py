@@ -1,0 +1,358 @@
+"""The command line: parse, call one function, print. No figure is computed here."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from debtwatch.errors import DataProblem, DebtwatchError
+from debtwatch.language import N_, language, preferred_code
+
+if TYPE_CHECKING:
+    from debtwatch.panel.problem import Problem
+    from debtwatch.reporting.quarterly import Report
+
+_ = language(preferred_code()).text
+app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False,
+                  help=_("A debt-risk desk for local governments."))  # fmt: skip
+rulebooks_app = typer.Typer(no_args_is_help=True, help=_("Warning systems: list, show, test."))
+app.add_typer(rulebooks_app, name="rulebooks")
+
+Files = Annotated[list[Path], typer.Argument(help=_("Workbooks, csv or parquet files."))]
+StorePath = Annotated[Path, typer.Option("--store", help=_("Store of vintages, one file."))]
+Out = Annotated[Path, typer.Option("--out", help=_("Folder to write."))]
+Lang = Annotated[str, typer.Option("--lang", help=_("Language: zh or en."))]
+MappingFile = Annotated[
+    Path | None, typer.Option("--mapping", help=_("TOML file for headings that are not known."))
+]
+
+
+@app.command(help=_("Write the report on the shipped real data."))
+def demo(out: Out, lang: Lang = "zh") -> None:
+    """Run the main job on the shipped data."""
+    from debtwatch.demo import run_demo  # noqa: PLC0415 - heavy modules load when they are needed
+
+    _check_language(lang)
+    _announce(run_demo(out, lang=lang))
+
+
+@app.command(name="demo-counties", help=_("Write a synthetic county set, labelled so."))
+def demo_counties(
+    out: Out,
+    counties: Annotated[int, typer.Option(help=_("Number of counties."))] = 30,
+    seed: Annotated[int, typer.Option(help=_("Seed of the random draws."))] = 1,
+) -> None:
+    """Write synthetic counties."""
+    from debtwatch.synthetic import write_counties  # noqa: PLC0415
+
+    files = write_counties(out, counties=counties, seed=seed)
+    tables = files.tables[0] if len(files.tables) == 1 else files.tables[0].parent
+    typer.echo(_("Synthetic counties: {path}").format(path=tables))
+    typer.echo(_("Synthetic projects: {path}").format(path=files.pipeline))
+
+
+@app.command(help=_("Read files and check them; nothing is stored."))
+def check(
+    files: Annotated[list[Path] | None, typer.Argument(help=_("Files to check."))] = None,
+    mapping: MappingFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON."))] = False,
+    template: Annotated[
+        Path | None, typer.Option(help=_("Write an empty form for fiscal data."))
+    ] = None,
+) -> None:
+    """Check files without storing them."""
+    from debtwatch.panel.importing import check_files  # noqa: PLC0415
+
+    if template is not None:
+        from debtwatch.panel.form import write_form  # noqa: PLC0415
+
+        write_form(template)
+        typer.echo(_("Empty form: {path}").format(path=template))
+        if not files:
+            return
+    if not files:
+        raise DataProblem(N_("Name at least one file to check, or give --template."))
+    checked = check_files(files, _mapping(mapping), as_of=_today())
+    problems = list(checked.problems)
+    if as_json:
+        typer.echo(json.dumps([_plain(p) for p in problems], ensure_ascii=False, indent=1))
+    else:
+        _print_problems(problems)
+        typer.echo(_("{figures} figures of {units} governments read; {problems} problems.").format(
+            figures=checked.figures, units=checked.units, problems=len(problems)))  # fmt: skip
+    _leave(problems)
+
+
+@app.command(name="import", help=_("Add files to a store as a vintage."))
+def import_(
+    files: Files,
+    store: StorePath,
+    *,
+    known_from: Annotated[
+        str | None, typer.Option(help=_("Day of publication; today when the file names none."))
+    ] = None,
+    status: Annotated[
+        str, typer.Option(help=_("Status: budget, preliminary, final, audited."))
+    ] = "",
+    mapping: MappingFile = None,
+    confirm: Annotated[
+        list[str] | None,
+        typer.Option(help=_("Confirm a doubtful figure: UNIT/FIELD/QUARTER.")),
+    ] = None,
+) -> None:
+    """Import files."""
+    from debtwatch.panel.importing import import_files  # noqa: PLC0415
+
+    result = import_files(
+        files, store, known_from=_day(known_from), status=status, mapping=_mapping(mapping),
+        confirm=confirm or [], today=_today(), progress=_progress(_("Importing")),
+    )  # fmt: skip
+    _print_problems(result.problems)
+    for one in result.imported:
+        if one.known_already:
+            text = _("{file}: imported before, nothing added.").format(file=one.file)
+        else:
+            text = _("{file}: {figures} figures read, {added} added.").format(
+                file=one.file, figures=one.figures, added=one.added)  # fmt: skip
+        typer.echo(text)
+    _leave(result.problems)
+
+
+@app.command(help=_("Write the quarterly risk report."))
+def report(
+    store: StorePath,
+    quarter: Annotated[str, typer.Option(help=_("Quarter, such as 2025Q4."))],
+    out: Out,
+    *,
+    projects: Annotated[
+        list[Path] | None, typer.Option(help=_("Files of planned projects."))
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
+    ] = None,
+    rulebook: Annotated[
+        list[str] | None, typer.Option(help=_("A further rulebook, or FAMILY@VERSION to pin one."))
+    ] = None,
+    unit: Annotated[
+        list[str] | None, typer.Option(help=_("Code of a government that gets a page."))
+    ] = None,
+    all_units: Annotated[
+        bool, typer.Option("--all-units", help=_("A page for every government."))
+    ] = False,
+    lang: Lang = "zh",
+    seed: Annotated[int, typer.Option(help=_("Seed of the random draws."))] = 20260930,
+) -> None:
+    """Write a quarterly report."""
+    from debtwatch.panel.period import parse_quarter  # noqa: PLC0415
+    from debtwatch.reporting.quarterly import quarterly_report  # noqa: PLC0415
+
+    _check_language(lang)
+    ordinal = parse_quarter(quarter)
+    if ordinal is None:
+        raise DataProblem(N_("“{text}” is not a quarter; write 2025Q4."), text=quarter)
+    _announce(
+        quarterly_report(
+            store, ordinal, as_of=_day(as_of) or _today(), out=out, projects=projects or [],
+            rulebooks=rulebook or [], units=unit or [], all_units=all_units, lang=lang, seed=seed,
+            progress=_progress(_("Pages")),
+        )
+    )  # fmt: skip
+
+
+@rulebooks_app.command(name="list", help=_("List the rulebooks."))
+def rulebooks_list() -> None:
+    """List rulebooks."""
+    from debtwatch.rules.rulebook import load_rulebooks  # noqa: PLC0415
+
+    pick = language(preferred_code()).pick
+    for book in load_rulebooks():
+        typer.echo(f"{book.reference:<34} {book.status:<16} {pick(book.title.zh, book.title.en)}")
+
+
+@rulebooks_app.command(name="test", help=_("Run the worked examples of rulebooks."))
+def rulebooks_test(
+    ids: Annotated[list[str] | None, typer.Argument(help=_("Rulebooks; all by default."))] = None,
+) -> None:
+    """Run worked examples."""
+    from debtwatch.rules.assess import run_case  # noqa: PLC0415
+    from debtwatch.rules.rulebook import load_rulebooks  # noqa: PLC0415
+
+    books = load_rulebooks()
+    unknown = set(ids or []) - {b.id for b in books}
+    if unknown:
+        raise DataProblem(N_("There is no rulebook {ids}; see `debtwatch rulebooks list`."),
+                          ids=", ".join(sorted(unknown)))  # fmt: skip
+    results = [(b, run_case(b, c)) for b in books if not ids or b.id in ids for c in b.case]
+    failed = [(b, r) for b, r in results if r.faults]
+    for book, result in failed:
+        typer.echo(f"{book.id} / {result.case.id}: {'; '.join(result.faults)}")
+        for line in result.tree:
+            typer.echo(f"    {line}")
+    typer.echo(_("{passed} worked examples pass, {failed} fail.").format(
+        passed=len(results) - len(failed), failed=len(failed)))  # fmt: skip
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command(help=_("Say what is installed and what works."))
+def doctor() -> None:
+    """Report versions and optional parts."""
+    import shutil  # noqa: PLC0415
+
+    from debtwatch.provenance import package_versions  # noqa: PLC0415
+
+    typer.echo(f"Python {sys.version.split()[0]}")
+    for name, version in package_versions().items():
+        typer.echo(f"{name} {version}")
+    fonts = shutil.which("fc-list")
+    typer.echo(
+        _("Fonts for Chinese can be listed with `fc-list :lang=zh`.")
+        if fonts
+        else _(
+            "The pages use the fonts of the reader's system; any system with Chinese text has them."
+        )
+    )
+
+
+# -- shared by the commands -----------------------------------------------------------------------
+
+
+def _today() -> dt.date:
+    import os  # noqa: PLC0415
+
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch and epoch.isdigit():
+        return dt.datetime.fromtimestamp(int(epoch), tz=dt.UTC).date()
+    return dt.datetime.now(tz=dt.UTC).astimezone().date()
+
+
+def _day(text: str | None) -> dt.date | None:
+    from debtwatch.panel.period import parse_day  # noqa: PLC0415
+
+    if text is None:
+        return None
+    day = parse_day(text)
+    if day is None:
+        raise DataProblem(N_("“{text}” is not a day; write 2026-09-30."), text=text)
+    return day
+
+
+def _mapping(path: Path | None) -> Any:
+    from debtwatch.panel.mapping import load_mapping  # noqa: PLC0415
+
+    return None if path is None else load_mapping(path)
+
+
+def _check_language(lang: str) -> None:
+    if lang not in {"zh", "en"}:
+        raise DataProblem(N_("The language is zh or en, not “{lang}”."), lang=lang)
+
+
+def _print_problems(problems: Sequence[Problem], limit: int = 200) -> None:
+    """Problems as a table on standard error; the first ones when there are many."""
+    if not problems:
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    words = {"refuse": _("Refused"), "flag": _("Doubtful"), "note": _("Note")}
+    table = Table(show_lines=False, box=None, pad_edge=False)
+    for heading in (_("Severity"), _("Place"), _("Figure"), _("What was found"),
+                    _("How to mend it")):  # fmt: skip
+        table.add_column(heading, overflow="fold")
+    for p in problems[:limit]:
+        place = " ".join(x for x in (p.file, p.sheet, p.cell) if x)
+        figure = " ".join(x for x in (p.unit, p.period, p.field) if x)
+        # Text, not markup: a cell of the file must not style the terminal.
+        row = (words[p.severity], place, figure, p.what(_), p.mend(_))
+        table.add_row(*(Text(_printable(x)) for x in row))
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else 200)
+    console.print(table)
+    if len(problems) > limit:
+        more = _("{n} more problems; --json of `debtwatch check` lists them all.")
+        console.print(more.format(n=len(problems) - limit))
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text if c.isprintable())
+
+
+def _plain(problem: Problem) -> dict[str, Any]:
+    return {
+        "severity": problem.severity, "rule": problem.rule, "file": problem.file,
+        "sheet": problem.sheet, "cell": problem.cell, "unit": problem.unit,
+        "period": problem.period, "field": problem.field, "value": problem.value,
+        "what": problem.what(_), "mend": problem.mend(_), "left_out": problem.excludes,
+    }  # fmt: skip
+
+
+def _leave(problems: Sequence[Problem]) -> None:
+    from debtwatch.panel.problem import exit_code  # noqa: PLC0415
+
+    if code := exit_code(problems):
+        raise typer.Exit(code)
+
+
+def _announce(written: Report) -> None:
+    _print_problems(written.problems)
+    meta = written.context.meta
+    typer.echo(_("Report of {quarter}: {flagged} thresholds crossed because of projects, "
+                 "{missing} governments without data, {pages} unit pages.").format(
+        quarter=meta.quarter, flagged=len(written.context.flagged),
+        missing=len(written.context.missing), pages=written.pages))  # fmt: skip
+    typer.echo(_("Open {path}").format(path=(written.out / "index.html").resolve()))
+    _leave(written.problems)
+
+
+def _progress(label: str) -> Any:
+    """Show a progress bar on a terminal, nothing in a pipe."""
+    if not sys.stderr.isatty():
+        return None
+    from rich.progress import Progress  # noqa: PLC0415
+
+    bar = Progress(transient=True)
+    task: list[Any] = []
+
+    def told(done: int, total: int) -> None:
+        if not task:
+            bar.start()
+            task.append(bar.add_task(label, total=total))
+        bar.update(task[0], completed=done, total=total)
+        if done >= total:
+            bar.stop()
+
+    return told
+
+
+def main() -> None:
+    """Run the command line; errors are one paragraph on standard error, exit code 2."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    arguments = [a for a in arguments if a != "--debug"]
+    try:
+        app(args=arguments)
+    except DebtwatchError as error:
+        if debug:
+            raise
+        typer.echo(_printable(error.text(_)), err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo(_("Stopped."), err=True)
+        sys.exit(130)
+    except OSError as error:
+        if debug:
+            raise
+        typer.echo(_("{path}: {reason}").format(
+            path=error.filename or "", reason=error.strerror or error), err=True)  # fmt: skip
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

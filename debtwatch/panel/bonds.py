@@ -1,0 +1,109 @@
+"""Bond lists: one row per outstanding bond, for a maturity ladder that is not assumed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pandas as pd
+
+from debtwatch.panel.fields import normalise, scale_of
+from debtwatch.panel.numbers import read_number
+from debtwatch.panel.period import parse_day, quarter_of
+from debtwatch.panel.problem import Problem, cell_name
+from debtwatch.panel.sheets import Sheet
+
+BOND_COLUMNS = (
+    "unit", "bond", "ledger", "principal", "coupon", "frequency", "maturity", "repayment",
+)  # fmt: skip
+_HEADINGS = {
+    "unit": {"地区编码", "行政区划代码", "区划代码", "地区代码", "unit"},
+    "bond": {"债券名称", "债券简称", "债券代码", "bond"},
+    "ledger": {"债券类型", "债券种类", "类型", "ledger"},
+    "principal": {"本金", "债券余额", "余额", "本金余额", "发行额", "principal"},
+    "coupon": {"票面利率", "利率", "coupon"},
+    "frequency": {"付息频率", "每年付息次数", "frequency"},
+    "maturity": {"到期日", "到期日期", "maturity"},
+    "repayment": {"还本方式", "偿还方式", "repayment"},
+}
+_REQUIRED = {"unit", "ledger", "principal", "coupon", "maturity"}
+_REPAYMENT = {"": "bullet", "到期一次还本": "bullet", "bullet": "bullet",
+              "等额本金": "equal_principal", "分期还本": "equal_principal",
+              "equal_principal": "equal_principal"}  # fmt: skip
+
+
+def read_bonds(sheet: Sheet, file: str) -> tuple[pd.DataFrame | None, list[Problem]]:
+    """Read a sheet that is a bond list; None when it is not one.
+
+    Returns
+    -------
+    bonds : DataFrame or None
+        Columns :data:`BOND_COLUMNS`: ``principal`` in yuan, ``coupon`` as a decimal a year,
+        ``maturity`` the ordinal of the quarter of repayment.
+    problems : list of Problem
+        Rows that could not be read.
+    """
+    for first, row in enumerate(sheet.rows[:20], start=1):
+        columns, scale = _columns(row)
+        if columns.keys() >= _REQUIRED:
+            break
+    else:
+        return None, []
+    problems: list[Problem] = []
+    bonds: list[tuple[Any, ...]] = []
+    for r, cells in enumerate(sheet.rows[first:], start=first):
+        if all(cell is None for cell in cells):
+            continue
+        read = {k: cells[c] if c < len(cells) else None for k, c in columns.items()}
+        bond = _bond(read, scale)
+        if bond is None:
+            details = {"text": " / ".join(str(cell) for cell in read.values())[:60]}
+            where = cell_name(r, columns["principal"])
+            problems.append(Problem("number-unreadable", file, sheet.name, where, details=details))
+        else:
+            bonds.append(bond)
+    return pd.DataFrame(bonds, columns=list(BOND_COLUMNS)), problems
+
+
+def _columns(row: list[Any]) -> tuple[dict[str, int], float]:
+    found: dict[str, int] = {}
+    scale = 1e4
+    for position, cell in enumerate(row):
+        if not isinstance(cell, str):
+            continue
+        plain = normalise(cell)
+        bare = plain.split("(")[0].split("（")[0].strip()
+        for key, names in _HEADINGS.items():
+            if bare in names and key not in found:
+                found[key] = position
+                if key == "principal" and "(" in plain:
+                    scale = scale_of(plain.split("(")[1].strip(") ")) or scale
+    return found, scale
+
+
+def _ledger(text: str) -> str:
+    if "一般" in text or "general" in text:
+        return "general"
+    return "special" if "专项" in text or "special" in text else ""
+
+
+def _bond(read: dict[str, Any], scale: float) -> tuple[Any, ...] | None:
+    principal, coupon = read_number(read["principal"]), read_number(read["coupon"])
+    maturity = parse_day(read["maturity"])
+    ledger = _ledger(str(read["ledger"] or "").lower())
+    repayment = _REPAYMENT.get(normalise(str(read.get("repayment") or "")))
+    if not ledger or repayment is None or not isinstance(maturity, dt.date):
+        return None
+    if principal is None or coupon is None or not principal > 0 or not 0 <= coupon < 100:
+        return None
+    frequency = read_number(read.get("frequency")) or 1.0
+    return (
+        str(read["unit"] or "").removesuffix(".0"),
+        str(read.get("bond") or ""),
+        ledger,
+        principal * scale,
+        coupon / 100 if coupon >= 0.2 else coupon,  # 2.5 is percent, 0.025 already a decimal
+        2 if frequency == 2 else 1,
+        quarter_of(maturity),
+        repayment,
+    )

@@ -1,0 +1,136 @@
+"""Charts as declarations: an Altair specification, turned into static SVG without a browser.
+
+The chart is declared and validated once for a language and compiled to Vega once; a page puts its
+own data in. The SVG holds no script and names no network address. Its font is left to the page's
+style.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import altair as alt
+import vl_convert as vlc
+
+from debtwatch.language import N_, language
+from debtwatch.panel.period import parse_quarter, quarter_end
+from debtwatch.reporting.context import PathPoint
+
+#: Colours of levels by severity; always beside a word, never alone.
+SEVERITY_COLOURS = {0: "#3f8f5b", 1: "#d9a400", 2: "#d96a1d", 3: "#b3261e", 9: "#8a8f98"}
+PAST, WITHOUT, WITH = "#111827", "#64748b", "#1d4ed8"
+KINDS = ("history", "without", "with")
+
+
+@dataclass(frozen=True)
+class ThresholdLine:
+    """A threshold as a chart draws it: its value, its words, the severity that begins there."""
+
+    value: float
+    label: str
+    severity: int
+
+
+def ratio_chart(path: Sequence[PathPoint], lines: Sequence[ThresholdLine], code: str) -> str:
+    """History and outlook of the headline indicator over its threshold bands, as SVG.
+
+    Parameters
+    ----------
+    path : sequence of PathPoint
+    lines : sequence of ThresholdLine
+        Thresholds, mildest first.
+    code : str
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    str
+        Empty without any point.
+    """
+    if not path:
+        return ""
+    top = max([p.value for p in path] + [line.value for line in lines[:1]]) * 1.12
+    points = [{"day": _day(p.quarter), "kind": p.kind, "value": round(p.value, 6)} for p in path]
+    first, last = min(str(p["day"]) for p in points), max(str(p["day"]) for p in points)
+    spec = _with_data(
+        _compiled(code),
+        points=points,
+        bands=_bands(lines, round(top, 4), first, last),
+        lines=[{"value": x.value, "label": x.label, "day": last} for x in lines if x.value < top],
+    )
+    svg = str(vlc.vega_to_svg(spec))
+    return svg[svg.index("<svg") :]
+
+
+def _day(quarter: str) -> str:
+    return quarter_end(parse_quarter(quarter) or 0).isoformat()
+
+
+def _bands(
+    lines: Sequence[ThresholdLine], top: float, first: str, last: str
+) -> list[dict[str, object]]:
+    edges = [0.0, *(line.value for line in lines), float("inf")]
+    severities = [0, *(line.severity for line in lines)]
+    return [
+        {"low": low, "high": min(high, top), "severity": severity, "first": first, "last": last}
+        for low, high, severity in zip(edges, edges[1:], severities, strict=False)
+        if low < top
+    ]
+
+
+def _with_data(spec: dict[str, Any], **data: list[dict[str, Any]]) -> dict[str, Any]:
+    """Fill the named data sets of the compiled chart; the template stays untouched."""
+    sets = [{**d, "values": data[d["name"]]} if d["name"] in data else d for d in spec["data"]]
+    return {**spec, "data": sets}
+
+
+@cache
+def _compiled(code: str) -> dict[str, Any]:
+    spec = ratio_specification(code)
+    version = alt.SCHEMA_VERSION.removeprefix("v").rsplit(".", 1)[0]
+    known = [v for v in vlc.get_vegalite_versions() if v.startswith(version.split(".")[0])]
+    chosen = version if version in known else known[-1]
+    compiled: dict[str, Any] = vlc.vegalite_to_vega(spec, vl_version=chosen)
+    return compiled
+
+
+def ratio_specification(code: str) -> dict[str, Any]:
+    """Declare the ratio chart, with empty named data sets."""
+    x = alt.X("day:T", axis=alt.Axis(format="%Y", title=None, grid=False, tickCount="year"))
+    bands = alt.Chart(alt.NamedData("bands")).mark_rect(opacity=0.14).encode(
+        x=alt.X("first:T"), x2="last:T",
+        y=alt.Y("low:Q", scale=alt.Scale(nice=False)), y2="high:Q",
+        color=alt.Color("severity:O", legend=None, scale=alt.Scale(
+            domain=[0, 1, 2, 3], range=[SEVERITY_COLOURS[k] for k in range(4)])),
+    )  # fmt: skip
+    rules = alt.Chart(alt.NamedData("lines")).mark_rule(strokeDash=[2, 2], color="#6b7280").encode(
+        y="value:Q"
+    )  # fmt: skip
+    labels = alt.Chart(alt.NamedData("lines")).mark_text(
+        align="right", baseline="bottom", dx=-3, dy=-3, fontSize=11, color="#374151"
+    ).encode(x="day:T", y="value:Q", text="label:N")  # fmt: skip
+    chart = alt.layer(bands, rules, _curves(code, x), labels).resolve_scale(color="independent")
+    chart = chart.properties(width=640, height=250).configure(font="sans-serif")
+    spec: dict[str, Any] = chart.configure_view(stroke=None).to_dict()
+    spec["datasets"] = {name: [] for name in ("bands", "lines", "points")}
+    return spec
+
+
+def _curves(code: str, x: alt.X) -> alt.Chart:
+    text = language(code).text
+    words = (text(N_("Reported")), text(N_("Outlook without planned projects")),
+             text(N_("Outlook with planned projects")))  # fmt: skip
+    names = ",".join(f"'{kind}':'{word}'" for kind, word in zip(KINDS, words, strict=True))
+    legend = alt.Legend(title=None, orient="bottom", labelExpr=f"{{{names}}}[datum.label]",
+                        symbolType="stroke", labelLimit=400)  # fmt: skip
+    return alt.Chart(alt.NamedData("points")).mark_line(point=alt.OverlayMarkDef(size=18)).encode(
+        x=x,
+        y=alt.Y("value:Q", axis=alt.Axis(format=".0%", title=None)),
+        color=alt.Color("kind:N", legend=legend,
+                        scale=alt.Scale(domain=list(KINDS), range=[PAST, WITHOUT, WITH])),
+        strokeDash=alt.StrokeDash("kind:N", legend=None, scale=alt.Scale(
+            domain=list(KINDS), range=[[1, 0], [5, 3], [1, 0]])),
+    )  # fmt: skip

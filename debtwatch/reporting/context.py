@@ -1,0 +1,399 @@
+"""What a report says, as values: the contract between the figures and the templates.
+
+Templates show these fields and compute nothing. ``report.json`` is the same tree, so that every
+figure on a page stands in it under the same name. Amounts are yuan, ratios decimals, quarters text
+such as 2025Q4. None is "no data".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from dataclasses import dataclass
+from typing import Any
+
+
+def says(text: str, unit: str = "") -> Any:
+    """Document a field of the report."""
+    return dataclasses.field(metadata={"says": text, "unit": unit})
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file the report was made of."""
+
+    file: str = says("name of the file")
+    sha256: str = says("hash of its content")
+    synthetic: bool = says("whether it declares its data synthetic")
+
+
+@dataclass(frozen=True)
+class RulebookUsed:
+    """A rulebook the report used."""
+
+    id: str = says("rulebook")
+    reference: str = says("family@version")
+    title: str = says("its title")
+    status: str = says("official, practice, reference or project_default")
+    status_label: str = says("the status in words")
+    pinned: bool = says("whether the version was asked for by name")
+    in_force: bool = says("whether the version applies to the quarter of the report")
+    sources: list[str] = says("law or practice it rests on")
+    note: str = says("what a reader must know about it")
+    indicators: list[dict[str, str]] = says("label, formula and text of each indicator")
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """One assumption of the outlook."""
+
+    label: str = says("what is assumed")
+    pooled: float = says("yearly growth of the pool", "decimal a year")
+    first_year: float = says("growth of the first year ahead", "decimal a year")
+    fade: float = says("factor on the growth of each later year")
+    years: int = says("years of the pool")
+    units: int = says("governments in the pool")
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What the report is about."""
+
+    quarter: str = says("quarter of the report")
+    compare_quarter: str = says("quarter compared with")
+    as_of: str = says("nothing published after this day is used")
+    language: str = says("zh or en")
+    version: str = says("version of debtwatch")
+    seed: int = says("seed of random draws")
+    synthetic: bool = says("whether any source is synthetic")
+    illustrative: bool = says("whether any project is invented for illustration")
+    annual_source: bool = says("whether the accounts are annual, so that quarters are estimated")
+    horizon_end: str = says("last quarter of the outlook")
+    money_unit: str = says("unit amounts are shown in")
+    headline_label: str = says("name of the headline indicator")
+    rulebooks: list[RulebookUsed] = says("rulebooks used")
+    assumptions: list[Assumption] = says("growth assumed in the central outlook")
+    new_bond_rate: float = says("median rate assumed for new bonds", "decimal a year")
+    new_bond_tenor: float = says("median tenor assumed for new bonds", "years")
+    refinanced_share: float = says("share of principal due that is refinanced", "decimal")
+    defaults_source: str = says("source of the defaults")
+    sources: list[Source] = says("files of the store that contribute")
+    pipelines: list[Source] = says("files of planned projects")
+
+
+@dataclass(frozen=True)
+class LevelCount:
+    """How many governments stand at a level."""
+
+    level: str = says("level")
+    label: str = says("level in words")
+    severity: int = says("0 good to 3 worst, 9 no data")
+    now: int = says("governments at the quarter of the report")
+    before: int = says("governments at the quarter compared with")
+    with_projects: int = says("governments whose worst quarter ahead is here, projects built")
+    without_projects: int = says("governments whose worst quarter ahead is here, without projects")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A government and the threshold that the outlook crosses."""
+
+    unit: str = says("code of the government")
+    name: str = says("its name")
+    has_page: bool = says("whether it has a page of its own")
+    level: str = says("level now")
+    level_with: str = says("worst level ahead with planned construction")
+    effect: str = says("caused, brought_forward, anyway")
+    indicator: str = says("indicator that crosses")
+    indicator_label: str = says("its name")
+    line: float = says("threshold", "decimal")
+    line_label: str = says("what begins at the threshold")
+    quarter_without: str | None = says("first breach without projects")
+    quarter_with: str | None = says("first breach with projects")
+    quarters_sooner: int = says("quarters by which projects bring it forward")
+    value_now: float | None = says("indicator now", "decimal")
+    worst: float | None = says("indicator at its worst quarter ahead", "decimal")
+    worst_quarter: str | None = says("that quarter")
+    excess: float | None = says("worst less threshold", "decimal")
+    tipped_by: str = says("code of the project that tips the sum over")
+    tipped_by_name: str = says("its name")
+    headroom_before: float | None = says("debt that fits below the threshold before projects",
+                                         "yuan")  # fmt: skip
+    headroom_after: float | None = says("debt that still fits after them", "yuan")
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A government that cannot be judged."""
+
+    unit: str = says("code of the government")
+    name: str = says("its name")
+    has_page: bool = says("whether it has a page of its own")
+    fields: list[str] = says("figures that are missing")
+    doubtful: list[str] = says("figures that were reported but are doubtful")
+    projects: int = says("projects planned there nevertheless")
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A government whose level changed."""
+
+    unit: str = says("code of the government")
+    name: str = says("its name")
+    has_page: bool = says("whether it has a page of its own")
+    before: str = says("level at the quarter compared with")
+    now: str = says("level now")
+    worse: bool = says("whether it became worse")
+    value_before: float | None = says("headline indicator before", "decimal")
+    value_now: float | None = says("headline indicator now", "decimal")
+
+
+@dataclass(frozen=True)
+class UnitRow:
+    """A row of the table of all governments."""
+
+    unit: str = says("code")
+    name: str = says("name")
+    tier: str = says("tier of government in words")
+    has_page: bool = says("whether it has a page of its own")
+    level: str = says("level now")
+    level_before: str = says("level at the quarter compared with")
+    level_with: str = says("worst level ahead with planned construction")
+    value: float | None = says("headline indicator", "decimal")
+    change: float | None = says("its change since the quarter compared with", "decimal")
+    estimated: bool = says("whether an estimated figure is in it")
+    peak_with: float | None = says("headline indicator at its worst quarter ahead, projects built",
+                                   "decimal")  # fmt: skip
+    general_interest: float | None = says("general interest ratio", "decimal")
+    special_interest: float | None = says("special interest ratio", "decimal")
+    limit_usage: float | None = says("higher of the two uses of legal limits", "decimal")
+    headroom: float | None = says("debt that still fits under the binding limit", "yuan")
+    binding: str = says("limit that binds")
+    projects: int = says("projects planned")
+    effect: str = says("worst effect of its projects")
+    history: list[float | None] = says("headline indicator of the last quarters with figures",
+                                       "decimal")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A square of the tile grid."""
+
+    unit: str = says("code")
+    name: str = says("name")
+    short: str = says("name in two characters")
+    level: str = says("level now")
+    row: int = says("row of the grid")
+    column: int = says("column of the grid")
+    has_page: bool = says("whether it has a page of its own")
+
+
+@dataclass(frozen=True)
+class ProblemRow:
+    """A problem found in the data."""
+
+    severity: str = says("refuse, flag or note")
+    rule: str = says("check")
+    unit: str = says("code of the government")
+    name: str = says("its name")
+    field: str = says("figure concerned, in words")
+    quarter: str = says("quarter concerned")
+    value: float | None = says("value as reported", "held unit")
+    is_money: bool = says("whether the value is money")
+    place: str = says("file, sheet and cell")
+    what: str = says("what is wrong")
+    mend: str = says("how to mend it")
+    left_out: bool = says("whether the figure is left out of indicators")
+
+
+@dataclass(frozen=True)
+class ProblemCount:
+    """How often a check struck."""
+
+    severity: str = says("refuse, flag or note")
+    rule: str = says("check")
+    what: str = says("what it finds")
+    now: int = says("in the four quarters of the report")
+    earlier: int = says("in earlier or later quarters")
+
+
+@dataclass(frozen=True)
+class InputRow:
+    """A figure that went into an indicator."""
+
+    field: str = says("canonical name")
+    label: str = says("name")
+    value: float | None = says("value: balance, or sum of four quarters", "yuan")
+    basis: str = says("stock, year or four_quarters")
+    status: str = says("budget, preliminary, final or audited, in words")
+    known_from: str = says("day from which it was known")
+    known_from_estimated: bool = says("whether that day is an estimate")
+    estimated: bool = says("whether the figure is estimated")
+    implied: bool = says("whether it is implied by the budget identity")
+    absent: bool = says("whether the line does not exist in these accounts and counts as nothing")
+    places: list[str] = says("file, sheet and cell of the reported figures")
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """One threshold of an indicator for one government."""
+
+    label: str = says("what begins there")
+    line: float = says("threshold", "decimal")
+    inclusive: bool = says("whether the number itself already counts")
+    distance: float | None = says("threshold less value: how far it is", "decimal")
+    effect: str = says("effect of planned construction")
+    quarter_without: str | None = says("first breach without projects")
+    quarter_with: str | None = says("first breach with projects")
+    headroom_before: float | None = says("debt that fits before projects", "yuan")
+    headroom_after: float | None = says("debt that fits after projects", "yuan")
+
+
+@dataclass(frozen=True)
+class IndicatorCard:
+    """An indicator of one government with everything needed to check it."""
+
+    id: str = says("indicator")
+    label: str = says("name")
+    value: float | None = says("value", "decimal")
+    before: float | None = says("value at the quarter compared with", "decimal")
+    band: str = says("band in words")
+    severity: int = says("severity of the band, 9 no data")
+    text: str = says("formula in words")
+    formula: str = says("formula of the rulebook")
+    put_in: str = says("formula with the numbers put in")
+    rulebook: str = says("rulebook and version")
+    sources: list[str] = says("law or practice")
+    addressed: bool = says("whether the rule addresses this level of government")
+    why_missing: list[str] = says("why it cannot be computed")
+    inputs: list[InputRow] = says("figures that went into it")
+    thresholds: list[Threshold] = says("its thresholds")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A contribution to the change of the headline indicator."""
+
+    label: str = says("source of the change")
+    value: float = says("contribution", "decimal")
+
+
+@dataclass(frozen=True)
+class ServiceYear:
+    """Debt service of four quarters ahead."""
+
+    label: str = says("first and last quarter")
+    interest: float = says("interest", "yuan")
+    refinanced: float = says("principal repaid by refinancing bonds", "yuan")
+    fiscal: float = says("principal repaid from fiscal funds", "yuan")
+    share: float | None = says("interest and fiscal principal over capacity", "decimal")
+
+
+@dataclass(frozen=True)
+class ProjectCard:
+    """A planned project and what it does."""
+
+    code: str = says("code")
+    name: str = says("name")
+    sector: str = says("sector")
+    start: str = says("first quarter of construction")
+    build_quarters: int = says("construction time", "quarters")
+    total: float = says("total investment", "yuan")
+    debt: float = says("government bonds in it", "yuan")
+    approved: str = says("day of approval, empty when not approved")
+    marking: str = says("empty, illustrative or synthetic")
+    effect: str = says("effect of the project alone")
+    line_label: str = says("threshold of that effect")
+    quarter: str | None = says("first breach with the project alone")
+    quarters_sooner: int = says("quarters by which it brings a breach forward")
+    first_in: float | None = says(
+        "highest rise of the headline indicator, project first", "decimal"
+    )
+    last_in: float | None = says("highest rise, project last", "decimal")
+    tips: bool = says("whether it is the one that tips the sum over")
+    coverage: float | None = says("net revenue over debt service, undiscounted", "times")
+    minimum_dscr: float | None = says("smallest yearly cover in years with principal", "times")
+    top_ups: float | None = says("top-ups from the fund budget over the debt's life", "yuan")
+    top_up_years: int | None = says("years with a top-up")
+
+
+@dataclass(frozen=True)
+class PathPoint:
+    """One quarter of the headline indicator."""
+
+    quarter: str = says("quarter")
+    kind: str = says("history, without or with")
+    value: float = says("headline indicator", "decimal")
+
+
+@dataclass(frozen=True)
+class UnitPage:
+    """Everything about one government."""
+
+    unit: str = says("code")
+    name: str = says("name")
+    tier: str = says("tier of government in words")
+    level: str = says("level now")
+    level_before: str = says("level at the quarter compared with")
+    level_with: str = says("worst level ahead with planned construction")
+    capacity_label: str = says("definition of fiscal capacity used")
+    capacity_text: str = says("that definition in words")
+    capacity_source: str = says("where the definition comes from")
+    capacity_estimated: bool = says("whether capacity is an estimate")
+    absent: list[str] = says("lines that do not exist in these accounts and count as nothing")
+    sentences: list[str] = says("findings in words")
+    binding: str = says("limit that binds")
+    headroom: float | None = says("debt that still fits under it", "yuan")
+    indicators: list[IndicatorCard] = says("indicators")
+    path: list[PathPoint] = says("headline indicator: history and outlook")
+    parts: list[Part] = says("contributions to the last change")
+    parts_total: float | None = says("the change itself", "decimal")
+    service: list[ServiceYear] = says("debt service ahead")
+    ladder_synthetic: bool = says("whether the maturity ladder is assumed")
+    own_terms: bool = says("whether rate and tenor of new bonds are the unit's own")
+    new_rate: float | None = says("rate of new bonds", "decimal a year")
+    new_tenor: float | None = says("tenor of new bonds", "years")
+    projects: list[ProjectCard] = says("planned projects in order of counting")
+    problems: list[ProblemRow] = says("problems found in its data, recent first")
+    problems_left: int = says("further problems not listed here")
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """A whole report."""
+
+    meta: Meta = says("what the report is about")
+    counts: list[LevelCount] = says("governments by level")
+    flagged: list[Flag] = says("thresholds crossed because of planned construction")
+    quota: list[Flag] = says("legal limits that planned construction would exceed")
+    anyway: list[Flag] = says("thresholds crossed without any project")
+    missing: list[Missing] = says("governments that cannot be judged")
+    moved: list[Moved] = says("governments whose level changed")
+    pipeline_counts: dict[str, int] = says("projects by effect")
+    units: list[UnitRow] = says("all governments")
+    tiles: list[Tile] = says("tile grid")
+    problem_counts: list[ProblemCount] = says("data problems by check")
+    problems: list[ProblemRow] = says("doubtful figures of the quarters reported")
+    pages: list[UnitPage] = says("governments with a page of their own")
+
+
+def documented_keys(cls: type, prefix: str = "") -> list[tuple[str, str, str, str]]:
+    """Key, type, unit and meaning of every field of the report, for its documentation.
+
+    Examples
+    --------
+    >>> documented_keys(Part)
+    [('label', 'str', '', 'source of the change'), ('value', 'float', 'decimal', 'contribution')]
+    """
+    hints = typing.get_type_hints(cls)
+    rows = []
+    for item in dataclasses.fields(cls):
+        key = f"{prefix}{item.name}"
+        hint = hints[item.name]
+        inner = typing.get_args(hint)[0] if typing.get_origin(hint) is list else hint
+        is_list = inner is not hint
+        kind = str(item.type) if isinstance(item.type, str) else str(hint)
+        rows.append((key, kind, item.metadata["unit"], item.metadata["says"]))
+        if dataclasses.is_dataclass(inner) and isinstance(inner, type):
+            rows += documented_keys(inner, f"{key}[]." if is_list else f"{key}.")
+    return rows

@@ -1,0 +1,102 @@
+"""Figures as people read them: percent, money, quarters, in either language."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from babel.numbers import format_decimal
+
+from debtwatch.language import LOCALES
+
+MISSING = "—"
+_UNITS = {
+    ("zh", "large"): ("亿元", 1e8, 2),
+    ("zh", "small"): ("万元", 1e4, 0),
+    ("en", "large"): ("CNY bn", 1e9, 3),
+    ("en", "small"): ("CNY million", 1e6, 2),
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How figures are written in one report.
+
+    Attributes
+    ----------
+    language : str
+        ``zh`` or ``en``.
+    size : str
+        ``large`` (亿元, CNY bn) or ``small`` (万元, CNY million).
+    """
+
+    language: str
+    size: str
+
+    @property
+    def money_unit(self) -> str:
+        """Unit in which amounts are shown."""
+        return _UNITS[self.language, self.size][0]
+
+    def decimal(self, value: float, digits: int) -> str:
+        """Format a number with grouping."""
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        text = str(format_decimal(value, format=pattern, locale=LOCALES[self.language]))
+        return text.replace("-", "−")  # a minus, not a hyphen
+
+    def money(self, yuan: float | None) -> str:
+        """Format an amount in the report's unit, without the unit."""
+        if yuan is None or not math.isfinite(yuan):
+            return MISSING
+        _, scale, digits = _UNITS[self.language, self.size]
+        return self.decimal(yuan / scale, digits)
+
+    def headroom(self, yuan: float | None) -> str:
+        """Format an amount rounded down, so that what is printed still fits.
+
+        Examples
+        --------
+        >>> Figures("zh", "large").headroom(14_499_999_999.0)
+        '144.99'
+        """
+        if yuan is None or not math.isfinite(yuan):
+            return MISSING
+        _, scale, digits = _UNITS[self.language, self.size]
+        floored = math.floor(yuan / scale * 10**digits + 1e-9) / 10**digits
+        return self.decimal(floored, digits)
+
+    def percent(self, ratio: float | None, digits: int = 1) -> str:
+        """Format a ratio in percent.
+
+        Examples
+        --------
+        >>> Figures("zh", "large").percent(1.2345)
+        '123.5%'
+        """
+        if ratio is None or not math.isfinite(ratio):
+            return MISSING
+        return f"{self.decimal(_half_up(ratio * 100, digits), digits)}%"
+
+    def points(self, ratio: float | None, digits: int = 1) -> str:
+        """Format a difference of ratios in percentage points, with its sign."""
+        if ratio is None or not math.isfinite(ratio):
+            return MISSING
+        value = _half_up(ratio * 100, digits)
+        sign = "+" if value > 0 else "−" if value < 0 else "±"
+        return f"{sign}{self.decimal(abs(value), digits)}"
+
+    def times(self, value: float | None) -> str:
+        """Format a multiple, such as a coverage ratio."""
+        return MISSING if value is None or not math.isfinite(value) else self.decimal(value, 2)
+
+
+def _half_up(value: float, digits: int) -> float:
+    """Round half away from zero, as printed tables do; binary dust is taken off first."""
+    scaled = float(np.round(value * 10**digits, 6))
+    return math.copysign(math.floor(abs(scaled) + 0.5), scaled) / 10**digits if scaled else 0.0
+
+
+def choose_size(typical_yuan: float) -> str:
+    """Choose the unit that suits a set: 亿元 for issuers, 万元 for counties."""
+    return "large" if typical_yuan >= 1e11 else "small"

@@ -1,0 +1,253 @@
+"""Turn a report's context into a folder of pages. The only user of Jinja."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from debtwatch import provenance, resources
+from debtwatch.errors import ModelProblem
+from debtwatch.language import N_, language
+from debtwatch.reporting.charts import ThresholdLine, ratio_chart
+from debtwatch.reporting.context import LevelCount, Meta, ReportContext, UnitPage
+from debtwatch.reporting.figures import Figures
+
+#: Below this many pages a second process costs more than it saves.
+PARALLEL_FROM = 80
+
+
+def page_name(code: str) -> str:
+    """File name of a government's page: its code, made safe for any file system.
+
+    Examples
+    --------
+    >>> page_name("530001"), page_name("../x")
+    ('530001.html', '___x-e84c3fbb.html')
+    """
+    safe = re.sub(r"[^A-Za-z0-9_-]", "_", code)[:60]
+    if safe != code or not safe:
+        safe = f"{safe}-{provenance.sha256_of_bytes(code.encode())[:8]}"
+    return f"{safe}.html"
+
+
+def render_index(context: ReportContext) -> str:
+    """Index page of a report, as HTML."""
+    fields = {f.name: getattr(context, f.name) for f in dataclasses.fields(context)}
+    environment = _environment(context.meta.language, context.meta.money_unit)
+    return environment.get_template("index.html").render(
+        **fields, labels=_labels(context.counts), script=_asset("table.js")
+    )
+
+
+def render_unit(page: UnitPage, meta: Meta, counts: Sequence[LevelCount]) -> str:
+    """Page of one government, as HTML."""
+    headline = page.indicators[0]
+    lines = [
+        ThresholdLine(t.line, f"{t.label} {t.line:.0%}", k + 1)
+        for k, t in enumerate(headline.thresholds)
+    ]
+    chart = ratio_chart(page.path, lines, meta.language)
+    environment = _environment(meta.language, meta.money_unit)
+    return environment.get_template("unit.html").render(
+        # The chart is made by our own code from escaped data: it is markup, not text.
+        page=page, meta=meta, labels=_labels(counts), chart=Markup(chart),  # noqa: S704
+    )  # fmt: skip
+
+
+def write_report(
+    context: ReportContext,
+    manifest: dict[str, Any],
+    out: Path,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Write a report folder, all or nothing.
+
+    Parameters
+    ----------
+    context : ReportContext
+    manifest : dict
+        Content of ``manifest.json``.
+    out : Path
+        New folder, or one that holds an earlier report.
+    progress : callable, optional
+        Told pages written and pages to write.
+
+    Returns
+    -------
+    int
+        Number of unit pages.
+
+    Raises
+    ------
+    ModelProblem
+        When the folder holds something that is not a report, or cannot be written.
+    """
+    _refuse_foreign(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        (partial / "units").mkdir()
+        done = _write_pages(context, partial / "units", progress)
+        (partial / "index.html").write_text(render_index(context), encoding="utf-8", newline="\n")
+        _write_json(partial / "report.json", dataclasses.asdict(context))
+        _write_json(partial / "manifest.json", manifest)
+        partial.chmod(0o755)
+        _replace(partial, out)
+    except OSError as error:
+        raise ModelProblem(
+            N_("The report cannot be written to {out}: {reason}."), out=out, reason=error.strerror
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return done
+
+
+def build_manifest(context: ReportContext, rulebooks: dict[str, str]) -> dict[str, Any]:
+    """Hashes, versions and settings that reproduce a report.
+
+    Parameters
+    ----------
+    context : ReportContext
+    rulebooks : dict from family@version to sha256
+    """
+    meta = context.meta
+    return {
+        "tool": "debtwatch",
+        "version": meta.version,
+        "quarter": meta.quarter,
+        "compare_quarter": meta.compare_quarter,
+        "as_of": meta.as_of,
+        "language": meta.language,
+        "seed": meta.seed,
+        "synthetic": meta.synthetic,
+        "inputs": [{"file": s.file, "sha256": s.sha256} for s in meta.sources],
+        "projects": [{"file": s.file, "sha256": s.sha256} for s in meta.pipelines],
+        "rulebooks": rulebooks,
+        "models": {
+            name: digest
+            for name, digest in provenance.sha256_of_folder(resources.models()).items()
+            if not name.startswith("rulebooks/")
+        },
+        "templates": provenance.sha256_of_folder(resources.templates()),
+        "packages": provenance.package_versions(),
+    }
+
+
+# -- parts ---------------------------------------------------------------------------------------
+
+
+@cache
+def _environment(code: str, money_unit: str) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(resources.templates()),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_translations(  # type: ignore[attr-defined]
+        language(code).translations, newstyle=True
+    )
+    figures = Figures(code, "large" if money_unit in {"亿元", "CNY bn"} else "small")
+    environment.filters.update(
+        percent=figures.percent,
+        points=figures.points,
+        money=figures.money,
+        room=figures.headroom,
+        times=figures.times,
+        signed=lambda n: f"{n:+d}".replace("-", "−"),
+        page_name=page_name,
+    )
+    environment.globals["style"] = _asset("style.css")
+    return environment
+
+
+@cache
+def _asset(name: str) -> Markup:
+    """Read a style sheet or script of ours, put into the page as it is."""
+    return Markup((resources.templates() / name).read_text(encoding="utf-8"))  # noqa: S704
+
+
+def _labels(counts: Sequence[LevelCount]) -> dict[str, LevelCount]:
+    return {count.level: count for count in counts}
+
+
+def _write_pages(
+    context: ReportContext, folder: Path, progress: Callable[[int, int], None] | None
+) -> int:
+    total = len(context.pages)
+    chunks = [context.pages[k : k + 20] for k in range(0, total, 20)]
+    jobs = [(chunk, context.meta, context.counts, folder) for chunk in chunks]
+    done = 0
+    if total < PARALLEL_FROM:
+        for job in jobs:
+            done += _write_chunk(job)
+            _tell(progress, done, total)
+        return done
+    with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as pool:
+        for written in pool.map(_write_chunk, jobs):
+            done += written
+            _tell(progress, done, total)
+    return done
+
+
+def _tell(progress: Callable[[int, int], None] | None, done: int, total: int) -> None:
+    if progress is not None:
+        progress(done, total)
+
+
+def _write_chunk(job: tuple[list[UnitPage], Meta, list[LevelCount], Path]) -> int:
+    pages, meta, counts, folder = job
+    for page in pages:
+        html = render_unit(page, meta, counts)
+        (folder / page_name(page.unit)).write_text(html, encoding="utf-8", newline="\n")
+    return len(pages)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def _refuse_foreign(out: Path) -> None:
+    """Refuse to replace anything that is not a report of ours."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise ModelProblem(N_("{out} is a file; give the path of a folder."), out=out)
+    if any(out.iterdir()) and not (out / "manifest.json").is_file():
+        raise ModelProblem(
+            N_("The folder {out} holds other files. Give a new folder, or one with an earlier "
+               "report."),
+            out=out,
+        )  # fmt: skip
+
+
+def _replace(partial: Path, out: Path) -> None:
+    """Put the finished folder in place; the earlier report goes only once it is there."""
+    if not out.exists():
+        partial.rename(out)
+        return
+    old = out.with_name(f".{out.name}-old")
+    shutil.rmtree(old, ignore_errors=True)
+    out.rename(old)
+    try:
+        partial.rename(out)
+    except OSError:
+        old.rename(out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Rulebooks: warning systems as data, and their evaluation."""

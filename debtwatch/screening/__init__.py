@@ -1,0 +1,1 @@
+"""Screening of planned construction: projects and what they do to each threshold."""

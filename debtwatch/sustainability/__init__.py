@@ -1,0 +1,1 @@
+"""The central outlook: ledgers, drivers, maturities, sources of change."""
