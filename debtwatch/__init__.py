@@ -24,7 +24,8 @@ _PUBLIC = {
     "run_study": "debtwatch.reporting.study",
     "quarterly_report": "debtwatch.reporting.quarterly",
 }
-__all__ = ["__version__", *_PUBLIC]
+__all__ = ["__version__"]
+__all__ += list(_PUBLIC)
 
 
 def __getattr__(name: str) -> Any:

@@ -84,8 +84,11 @@ def check(
         typer.echo(json.dumps([_plain(p) for p in problems], ensure_ascii=False, indent=1))
     else:
         _print_problems(problems)
-        typer.echo(_("{figures} figures of {units} governments read; {problems} problems.").format(
-            figures=checked.figures, units=checked.units, problems=len(problems)))  # fmt: skip
+        typer.echo(
+            _("{figures} figures of {units} governments read; {problems} problems.").format(
+                figures=checked.figures, units=checked.units, problems=len(problems)
+            )
+        )
     _leave(problems)
 
 
@@ -110,16 +113,23 @@ def import_(
     from debtwatch.panel.importing import import_files  # noqa: PLC0415
 
     result = import_files(
-        files, store, known_from=_day(known_from), status=status, mapping=_mapping(mapping),
-        confirm=confirm or [], today=_today(), progress=_progress(_("Importing")),
-    )  # fmt: skip
+        files,
+        store,
+        known_from=_day(known_from),
+        status=status,
+        mapping=_mapping(mapping),
+        confirm=confirm or [],
+        today=_today(),
+        progress=_progress(_("Importing")),
+    )
     _print_problems(result.problems)
     for one in result.imported:
         if one.known_already:
             text = _("{file}: imported before, nothing added.").format(file=one.file)
         else:
             text = _("{file}: {figures} figures read, {added} added.").format(
-                file=one.file, figures=one.figures, added=one.added)  # fmt: skip
+                file=one.file, figures=one.figures, added=one.added
+            )
         typer.echo(text)
     _leave(result.problems)
 
@@ -158,11 +168,19 @@ def report(
         raise DataProblem(N_("“{text}” is not a quarter; write 2025Q4."), text=quarter)
     _announce(
         quarterly_report(
-            store, ordinal, as_of=_day(as_of) or _today(), out=out, projects=projects or [],
-            rulebooks=rulebook or [], units=unit or [], all_units=all_units, lang=lang, seed=seed,
+            store,
+            ordinal,
+            as_of=_day(as_of) or _today(),
+            out=out,
+            projects=projects or [],
+            rulebooks=rulebook or [],
+            units=unit or [],
+            all_units=all_units,
+            lang=lang,
+            seed=seed,
             progress=_progress(_("Pages")),
         )
-    )  # fmt: skip
+    )
 
 
 @rulebooks_app.command(name="list", help=_("List the rulebooks."))
@@ -186,16 +204,21 @@ def rulebooks_test(
     books = load_rulebooks()
     unknown = set(ids or []) - {b.id for b in books}
     if unknown:
-        raise DataProblem(N_("There is no rulebook {ids}; see `debtwatch rulebooks list`."),
-                          ids=", ".join(sorted(unknown)))  # fmt: skip
+        raise DataProblem(
+            N_("There is no rulebook {ids}; see `debtwatch rulebooks list`."),
+            ids=", ".join(sorted(unknown)),
+        )
     results = [(b, run_case(b, c)) for b in books if not ids or b.id in ids for c in b.case]
     failed = [(b, r) for b, r in results if r.faults]
     for book, result in failed:
         typer.echo(f"{book.id} / {result.case.id}: {'; '.join(result.faults)}")
         for line in result.tree:
             typer.echo(f"    {line}")
-    typer.echo(_("{passed} worked examples pass, {failed} fail.").format(
-        passed=len(results) - len(failed), failed=len(failed)))  # fmt: skip
+    typer.echo(
+        _("{passed} worked examples pass, {failed} fail.").format(
+            passed=len(results) - len(failed), failed=len(failed)
+        )
+    )
     if failed:
         raise typer.Exit(1)
 
@@ -264,8 +287,13 @@ def _print_problems(problems: Sequence[Problem], limit: int = 200) -> None:
 
     words = {"refuse": _("Refused"), "flag": _("Doubtful"), "note": _("Note")}
     table = Table(show_lines=False, box=None, pad_edge=False)
-    for heading in (_("Severity"), _("Place"), _("Figure"), _("What was found"),
-                    _("How to mend it")):  # fmt: skip
+    for heading in (
+        _("Severity"),
+        _("Place"),
+        _("Figure"),
+        _("What was found"),
+        _("How to mend it"),
+    ):
         table.add_column(heading, overflow="fold")
     for p in problems[:limit]:
         place = " ".join(x for x in (p.file, p.sheet, p.cell) if x)
@@ -286,11 +314,19 @@ def _printable(text: str) -> str:
 
 def _plain(problem: Problem) -> dict[str, Any]:
     return {
-        "severity": problem.severity, "rule": problem.rule, "file": problem.file,
-        "sheet": problem.sheet, "cell": problem.cell, "unit": problem.unit,
-        "period": problem.period, "field": problem.field, "value": problem.value,
-        "what": problem.what(_), "mend": problem.mend(_), "left_out": problem.excludes,
-    }  # fmt: skip
+        "severity": problem.severity,
+        "rule": problem.rule,
+        "file": problem.file,
+        "sheet": problem.sheet,
+        "cell": problem.cell,
+        "unit": problem.unit,
+        "period": problem.period,
+        "field": problem.field,
+        "value": problem.value,
+        "what": problem.what(_),
+        "mend": problem.mend(_),
+        "left_out": problem.excludes,
+    }
 
 
 def _leave(problems: Sequence[Problem]) -> None:
@@ -303,10 +339,17 @@ def _leave(problems: Sequence[Problem]) -> None:
 def _announce(written: Report) -> None:
     _print_problems(written.problems)
     meta = written.context.meta
-    typer.echo(_("Report of {quarter}: {flagged} thresholds crossed because of projects, "
-                 "{missing} governments without data, {pages} unit pages.").format(
-        quarter=meta.quarter, flagged=len(written.context.flagged),
-        missing=len(written.context.missing), pages=written.pages))  # fmt: skip
+    typer.echo(
+        _(
+            "Report of {quarter}: {flagged} thresholds crossed because of projects, "
+            "{missing} governments without data, {pages} unit pages."
+        ).format(
+            quarter=meta.quarter,
+            flagged=len(written.context.flagged),
+            missing=len(written.context.missing),
+            pages=written.pages,
+        )
+    )
     typer.echo(_("Open {path}").format(path=(written.out / "index.html").resolve()))
     _leave(written.problems)
 
@@ -349,8 +392,10 @@ def main() -> None:
     except OSError as error:
         if debug:
             raise
-        typer.echo(_("{path}: {reason}").format(
-            path=error.filename or "", reason=error.strerror or error), err=True)  # fmt: skip
+        typer.echo(
+            _("{path}: {reason}").format(path=error.filename or "", reason=error.strerror or error),
+            err=True,
+        )
         sys.exit(2)
 
 

@@ -32,8 +32,12 @@ def run_demo(out: Path, *, lang: str = "zh") -> Report:
         with open_store(work / "demo.duckdb", create=True) as store:
             store.add(read_file(example / "issuers.xlsx"), known_from=DEMO_AS_OF)
         return quarterly_report(
-            work / "demo.duckdb", DEMO_QUARTER, as_of=DEMO_AS_OF, out=out,
-            projects=[example / "pipeline.xlsx"], lang=lang,
-        )  # fmt: skip
+            work / "demo.duckdb",
+            DEMO_QUARTER,
+            as_of=DEMO_AS_OF,
+            out=out,
+            projects=[example / "pipeline.xlsx"],
+            lang=lang,
+        )
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -54,8 +54,12 @@ def test_unit_assumed_is_said(workbook):
 
 
 def test_blank_is_missing_and_zero_is_zero(workbook):
-    rows = [["单位：万元"], ["地区编码", "年度", "税收收入", "非税收入"],
-            ["900001", 2023, 0, "—"], ["900001", 2024, None, "…"]]  # fmt: skip
+    rows = [
+        ["单位：万元"],
+        ["地区编码", "年度", "税收收入", "非税收入"],
+        ["900001", 2023, 0, "—"],
+        ["900001", 2024, None, "…"],
+    ]
     result = read_file(workbook(rows))
     assert values(result, "tax_revenue") == [0.0]
     assert values(result, "nontax_revenue") == []
@@ -63,10 +67,23 @@ def test_blank_is_missing_and_zero_is_zero(workbook):
 
 @pytest.mark.parametrize(
     ("cell", "number"),
-    [("1,234.5", 1234.5), ("１２３４", 1234.0), ("(12)", -12.0), ("−3", -3.0), (" 7 ", 7.0),
-     ("1e3", 1000.0), ("5%", 0.05), (True, None), ("12万元", None), ("#DIV/0!", None),
-     ("1,23", None), ("nan", "blank"), ("", "blank"), (1e308, None)],
-)  # fmt: skip
+    [
+        ("1,234.5", 1234.5),
+        ("１２３４", 1234.0),
+        ("(12)", -12.0),
+        ("−3", -3.0),
+        (" 7 ", 7.0),
+        ("1e3", 1000.0),
+        ("5%", 0.05),
+        (True, None),
+        ("12万元", None),
+        ("#DIV/0!", None),
+        ("1,23", None),
+        ("nan", "blank"),
+        ("", "blank"),
+        (1e308, None),
+    ],
+)
 def test_numbers_as_people_type_them(cell, number):
     got = read_number(cell)
     if number == "blank":
@@ -77,13 +94,20 @@ def test_numbers_as_people_type_them(cell, number):
 
 @pytest.mark.parametrize(
     ("text", "ordinal", "kind"),
-    [("2025Q3", quarter(2025, 3), "quarter"), ("2025年三季度", quarter(2025, 3), "quarter"),
-     ("2025年第3季度", quarter(2025, 3), "quarter"), ("2025年1-9月", quarter(2025, 3), "to_date"),
-     ("2025年1—9月", quarter(2025, 3), "to_date"), ("2025年上半年", quarter(2025, 2), "to_date"),
-     ("２０２５年", quarter(2025, 4), "year"), ("2025年度", quarter(2025, 4), "year"),
-     ("2025-09-30", quarter(2025, 3), "quarter"), ("20250930", quarter(2025, 3), "quarter"),
-     ("2025年9月末", quarter(2025, 3), "quarter")],
-)  # fmt: skip
+    [
+        ("2025Q3", quarter(2025, 3), "quarter"),
+        ("2025年三季度", quarter(2025, 3), "quarter"),
+        ("2025年第3季度", quarter(2025, 3), "quarter"),
+        ("2025年1-9月", quarter(2025, 3), "to_date"),
+        ("2025年1—9月", quarter(2025, 3), "to_date"),
+        ("2025年上半年", quarter(2025, 2), "to_date"),
+        ("２０２５年", quarter(2025, 4), "year"),
+        ("2025年度", quarter(2025, 4), "year"),
+        ("2025-09-30", quarter(2025, 3), "quarter"),
+        ("20250930", quarter(2025, 3), "quarter"),
+        ("2025年9月末", quarter(2025, 3), "quarter"),
+    ],
+)
 def test_periods_as_tables_write_them(text, ordinal, kind):
     period = parse_period(text)
     assert (period.quarter, period.kind) == (ordinal, kind)
@@ -96,21 +120,31 @@ def test_what_is_no_quarter(text):
 
 def test_merged_two_row_headings(workbook):
     rows = [
-        ["某县财政情况表"], ["单位：万元"],
+        ["某县财政情况表"],
+        ["单位：万元"],
         ["地区编码", "年度", "一般公共预算", None, "政府性基金预算", None],
         [None, None, "收入", "支出", "收入", "支出"],
         ["900001", 2024, 10, 20, 3, 4],
-    ]  # fmt: skip
+    ]
     merged = [(2, 0, 3, 0), (2, 1, 3, 1), (2, 2, 2, 3), (2, 4, 2, 5)]
     result = read_file(workbook(rows, merged=merged))
     got = dict(zip(result.observations["field"], result.observations["value"], strict=True))
-    assert got == {"gpb_revenue": 1e5, "gpb_expenditure": 2e5, "gfb_revenue": 3e4,
-                   "gfb_expenditure": 4e4}  # fmt: skip
+    assert got == {
+        "gpb_revenue": 1e5,
+        "gpb_expenditure": 2e5,
+        "gfb_revenue": 3e4,
+        "gfb_expenditure": 4e4,
+    }
 
 
 def test_items_down_periods_across(workbook):
-    rows = [["编制单位：甲县", None, "单位：万元"], ["行政区划代码：900001"],
-            ["项目", "2023年", "2024年"], ["一、一般公共预算收入", 10, 11], ["税收收入", 7, "8"]]  # fmt: skip
+    rows = [
+        ["编制单位：甲县", None, "单位：万元"],
+        ["行政区划代码：900001"],
+        ["项目", "2023年", "2024年"],
+        ["一、一般公共预算收入", 10, 11],
+        ["税收收入", 7, "8"],
+    ]
     result = read_file(workbook(rows))
     assert values(result, "gpb_revenue") == [1e5, 1.1e5]
     assert values(result, "tax_revenue") == [7e4, 8e4]
@@ -121,10 +155,12 @@ def test_long_table_with_units_in_a_column(tmp_path):
     path = tmp_path / "long.csv"
     with path.open("w", encoding="gb18030", newline="") as stream:
         csv.writer(stream).writerows(
-            [["地区编码", "期间", "项目", "金额", "计量单位"],
-             ["900001", "2024", "一般公共预算收入", "1,000", "万元"],
-             ["900001", "2024", "债务余额", "2.5", "亿元"]]
-        )  # fmt: skip
+            [
+                ["地区编码", "期间", "项目", "金额", "计量单位"],
+                ["900001", "2024", "一般公共预算收入", "1,000", "万元"],
+                ["900001", "2024", "债务余额", "2.5", "亿元"],
+            ]
+        )
     result = read_file(path)
     got = dict(zip(result.observations["field"], result.observations["value"], strict=True))
     assert got == {"gpb_revenue": 1e7, "debt_balance": 2.5e8}
@@ -150,7 +186,8 @@ def test_mapping_names_headings_and_ignores_others(workbook, tmp_path):
     rows = [["序号", "代码", "年度", "财政收入甲"], [1, "900001", 2024, 5]]
     mapping = tmp_path / "map.toml"
     mapping.write_text(
-        'money_unit = "亿元"\nignore = ["序号"]\n[headings]\n"财政收入甲" = "gpb_revenue"\n', "utf-8"
+        'money_unit = "亿元"\nignore = ["序号"]\n[headings]\n"财政收入甲" = "gpb_revenue"\n',
+        "utf-8",
     )
     result = read_file(workbook(rows), load_mapping(mapping))
     assert not result.problems
@@ -212,7 +249,11 @@ def test_wrong_sheet_names_the_sheets_there_are(workbook):
 
 
 def test_unknown_heading_says_where_and_suggests(workbook):
-    rows = [["单位：万元"], ["地区编码", "年度", "一般公共预算收", "税收收入"], ["900001", 2024, 5, 3]]
+    rows = [
+        ["单位：万元"],
+        ["地区编码", "年度", "一般公共预算收", "税收收入"],
+        ["900001", 2024, 5, 3],
+    ]
     problem = next(p for p in read_file(workbook(rows)).problems if p.rule == "heading-unknown")
     assert (problem.sheet, problem.cell, problem.severity) == ("表1", "C2", "flag")
     assert "一般公共预算收入" in problem.what()
@@ -225,7 +266,12 @@ def test_text_where_a_number_belongs(workbook):
 
 
 def test_repeated_row_is_read_once_and_reported(workbook):
-    rows = [["单位：万元"], ["地区编码", "年度", "税收收入"], ["900001", 2024, 5], ["900001", 2024, 5]]
+    rows = [
+        ["单位：万元"],
+        ["地区编码", "年度", "税收收入"],
+        ["900001", 2024, 5],
+        ["900001", 2024, 5],
+    ]
     result = read_file(workbook(rows))
     assert rules(result) == {"row-duplicated"}
     assert values(result, "tax_revenue") == [5e4]
@@ -233,7 +279,12 @@ def test_repeated_row_is_read_once_and_reported(workbook):
 
 
 def test_clashing_rows_refuse_the_file_and_name_both_cells(workbook):
-    rows = [["单位：万元"], ["地区编码", "年度", "税收收入"], ["900001", 2024, 5], ["900001", 2024, 6]]
+    rows = [
+        ["单位：万元"],
+        ["地区编码", "年度", "税收收入"],
+        ["900001", 2024, 5],
+        ["900001", 2024, 6],
+    ]
     result = read_file(workbook(rows))
     assert result.refused
     problem = result.problems[0]
@@ -243,22 +294,34 @@ def test_clashing_rows_refuse_the_file_and_name_both_cells(workbook):
 
 
 def test_unreadable_period_and_missing_unit(workbook):
-    rows = [["单位：万元"], ["地区编码", "期间", "税收收入"], ["900001", "去年", 5], [None, "2024", 6],
-            ["900001", "2024", 7]]  # fmt: skip
+    rows = [
+        ["单位：万元"],
+        ["地区编码", "期间", "税收收入"],
+        ["900001", "去年", 5],
+        [None, "2024", 6],
+        ["900001", "2024", 7],
+    ]
     result = read_file(workbook(rows))
     assert rules(result) == {"period-unreadable", "unit-missing"}
     assert values(result, "tax_revenue") == [7e4]
 
 
 def test_published_before_the_period_ended(workbook):
-    rows = [["单位：万元"], ["地区编码", "年度", "公布日期", "税收收入"],
-            ["900001", 2024, "2024-06-30", 5]]  # fmt: skip
+    rows = [
+        ["单位：万元"],
+        ["地区编码", "年度", "公布日期", "税收收入"],
+        ["900001", 2024, "2024-06-30", 5],
+    ]
     result = read_file(workbook(rows))
     assert rules(result) == {"published-early"}
     assert str(result.observations["known_from"].iloc[0].date()) == "2024-12-31"
 
 
 def test_synthetic_mark_is_seen(workbook):
-    rows = [["单位：万元"], ["地区编码", "年度", "税收收入", "数据性质"], ["900001", 2024, 5, "合成"]]
+    rows = [
+        ["单位：万元"],
+        ["地区编码", "年度", "税收收入", "数据性质"],
+        ["900001", 2024, 5, "合成"],
+    ]
     assert read_file(workbook(rows)).synthetic
-    assert not read_file(workbook(rows[:2] + [["900001", 2024, 5, "决算"]])).synthetic
+    assert not read_file(workbook([*rows[:2], ["900001", 2024, 5, "决算"]])).synthetic

@@ -120,8 +120,9 @@ def test_what_is_not_a_store(tmp_path, content):
 def test_no_store_and_no_folder(tmp_path):
     with pytest.raises(DataProblem, match="no store"), open_store(tmp_path / "none.duckdb"):
         pass
-    with pytest.raises(DataProblem, match="folder"), open_store(
-        tmp_path / "no" / "s.duckdb", create=True
+    with (
+        pytest.raises(DataProblem, match="folder"),
+        open_store(tmp_path / "no" / "s.duckdb", create=True),
     ):
         pass
 

@@ -43,12 +43,11 @@ def read_bonds(sheet: Sheet, file: str) -> tuple[pd.DataFrame | None, list[Probl
     problems : list of Problem
         Rows that could not be read.
     """
-    for first, row in enumerate(sheet.rows[:20], start=1):
-        columns, scale = _columns(row)
-        if columns.keys() >= _REQUIRED:
-            break
-    else:
+    found = ((first, *_columns(row)) for first, row in enumerate(sheet.rows[:20], start=1))
+    form = next((f for f in found if f[1].keys() >= _REQUIRED), None)
+    if form is None:
         return None, []
+    first, columns, scale = form
     problems: list[Problem] = []
     bonds: list[tuple[Any, ...]] = []
     for r, cells in enumerate(sheet.rows[first:], start=first):

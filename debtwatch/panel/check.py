@@ -193,8 +193,12 @@ def _revenue_above_expenditure(reported: Reported) -> Iterator[Hits]:
     usual = np.nanmedian(_neighbours(revenue)[:4], axis=0)
     mask = (revenue > spending) & ~(revenue <= 1.5 * usual)
     for basis in ("year", "to_date"):
-        yield Hits("revenue-above-expenditure", "gpb_revenue", basis,
-                   mask & ~np.isnan(reported.value("gpb_revenue", basis)))  # fmt: skip
+        yield Hits(
+            "revenue-above-expenditure",
+            "gpb_revenue",
+            basis,
+            mask & ~np.isnan(reported.value("gpb_revenue", basis)),
+        )
 
 
 def _repeated_years(reported: Reported) -> Iterator[Hits]:
@@ -222,14 +226,21 @@ def _limits(reported: Reported) -> Iterator[Hits]:
     """Budget Law art. 35: the balance does not exceed the limit, so one of two figures is wrong."""
     for ledger in _LEDGERS:
         usage = reported.stock(f"{ledger}_debt_balance") / reported.stock(f"{ledger}_debt_limit")
-        yield Hits("limit-exceeded", f"{ledger}_debt_limit", "stock",
-                   (usage > 1 + 1e-9) & np.isfinite(usage), {"factor": usage})  # fmt: skip
+        yield Hits(
+            "limit-exceeded",
+            f"{ledger}_debt_limit",
+            "stock",
+            (usage > 1 + 1e-9) & np.isfinite(usage),
+            {"factor": usage},
+        )
 
 
 def _interest(reported: Reported) -> Iterator[Hits]:
     """Interest of the year over the average of opening and closing balance."""
-    pairs = {"gpb_debt_interest": "general_debt_balance",
-             "gfb_debt_interest": "special_debt_balance"}  # fmt: skip
+    pairs = {
+        "gpb_debt_interest": "general_debt_balance",
+        "gfb_debt_interest": "special_debt_balance",
+    }
     for name, balance_name in pairs.items():
         balance = reported.stock(balance_name)
         average = (balance + lagged(balance, 4)) / 2
@@ -251,9 +262,13 @@ def _revenue_per_resident(reported: Reported) -> Iterator[Hits]:
     amount = revenue / reported.stock("resident_population")
     mask = ((amount < 500) | (amount > 50_000)) & np.isfinite(amount)
     for basis in ("year", "to_date"):
-        yield Hits("revenue-per-resident", "gpb_revenue", basis,
-                   mask & ~np.isnan(reported.value("gpb_revenue", basis)),
-                   {"amount": amount})  # fmt: skip
+        yield Hits(
+            "revenue-per-resident",
+            "gpb_revenue",
+            basis,
+            mask & ~np.isnan(reported.value("gpb_revenue", basis)),
+            {"amount": amount},
+        )
 
 
 def _sums(reported: Reported) -> Iterator[Hits]:
@@ -263,8 +278,13 @@ def _sums(reported: Reported) -> Iterator[Hits]:
             summed = sum((reported.value(p, basis) for p in parts), np.zeros_like(total))
             apart = np.abs(summed - total) > np.maximum(0.005 * np.abs(total), 2e6)
             names = ", ".join(parts)
-            yield Hits("parts-do-not-sum", total_name, basis, apart,
-                       {"parts": names, "sum": summed, "total": total})  # fmt: skip
+            yield Hits(
+                "parts-do-not-sum",
+                total_name,
+                basis,
+                apart,
+                {"parts": names, "sum": summed, "total": total},
+            )
 
 
 def _rolls(reported: Reported) -> Iterator[Hits]:
@@ -276,8 +296,13 @@ def _rolls(reported: Reported) -> Iterator[Hits]:
         issued = np.where(np.isnan(issued), summed, issued)
         closing = lagged(balance, 4) + issued - reported.year_to_date(repaid_name)
         gap = (closing - balance) / balance
-        yield Hits("balance-does-not-roll", balance_name, "stock",
-                   (np.abs(gap) > 0.02) & np.isfinite(gap), {"gap": gap})  # fmt: skip
+        yield Hits(
+            "balance-does-not-roll",
+            balance_name,
+            "stock",
+            (np.abs(gap) > 0.02) & np.isfinite(gap),
+            {"gap": gap},
+        )
 
 
 def _negative_quarters(reported: Reported) -> Iterator[Hits]:
@@ -341,7 +366,17 @@ def _problems(hits: list[Hits], known: Known, reported: Reported) -> Iterator[Pr
             }
             values = reported.values.get((hit.field, hit.basis))
             value = float(values[row, column]) if values is not None else None
-            yield Problem(hit.rule, file, sheet, cell, unit, hit.field, quarter, value, details)
+            yield Problem(
+                rule=hit.rule,
+                file=file,
+                sheet=sheet,
+                cell=cell,
+                unit=unit,
+                field=hit.field,
+                quarter=quarter,
+                value=value,
+                details=details,
+            )
 
 
 def _shown(name: str, value: float) -> str:
@@ -369,11 +404,13 @@ class _Places:
         rows: Iterable[Any] = frame.itertuples(index=False)
         self._places = {
             (o.unit, o.field, o.quarter, o.basis): (
-                str(files.get(o.import_id, "")), str(o.sheet), cell_name(o.row, o.column)
+                str(files.get(o.import_id, "")),
+                str(o.sheet),
+                cell_name(o.row, o.column),
             )
             for o in rows
             if (o.unit, o.quarter) in wanted[o.field]
-        }  # fmt: skip
+        }
 
     def of(self, unit: str, name: str, quarter: int, basis: str) -> tuple[str, str, str]:
         """File, sheet and cell of a figure; empty when it is not one cell."""

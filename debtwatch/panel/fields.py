@@ -57,15 +57,28 @@ _NOT_PUBLIC = "用户提供（不公开）"
 
 
 def _flow(name: str, zh: str, en: str, table: str, *synonyms: str, signed: bool = False) -> Field:
-    return Field(name, zh, en, "money", "flow", table, synonyms, signed)
+    return Field(
+        name=name,
+        zh=zh,
+        en=en,
+        quantity="money",
+        kind="flow",
+        table=table,
+        synonyms=synonyms,
+        signed=signed,
+    )
 
 
 def _stock(name: str, zh: str, en: str, table: str, *synonyms: str) -> Field:
-    return Field(name, zh, en, "money", "stock", table, synonyms)
+    return Field(
+        name=name, zh=zh, en=en, quantity="money", kind="stock", table=table, synonyms=synonyms
+    )
 
 
 def _people(name: str, zh: str, en: str, table: str, *synonyms: str) -> Field:
-    return Field(name, zh, en, "people", "stock", table, synonyms)
+    return Field(
+        name=name, zh=zh, en=en, quantity="people", kind="stock", table=table, synonyms=synonyms
+    )
 
 
 FIELDS: tuple[Field, ...] = (
@@ -148,9 +161,9 @@ FIELDS: tuple[Field, ...] = (
     _flow("special_bonds_issued", "专项债券发行额", "Special bonds issued, all purposes", _BOND,
           "专项债发行额", "issue_special"),
     Field("issue_rate", "债券平均发行利率", "Average rate of bonds issued", "rate", "flow", _BOND,
-          ("平均发行利率", "平均利率", "avg_rate_pct")),
+          synonyms=("平均发行利率", "平均利率", "avg_rate_pct")),
     Field("issue_tenor", "债券平均发行期限", "Average tenor of bonds issued", "years", "flow",
-          _BOND, ("平均发行期限", "平均期限", "avg_tenor_yr")),
+          _BOND, synonyms=("平均发行期限", "平均期限", "avg_tenor_yr")),
     _flow("debt_service_next_year", "下一年度还本付息额", "Debt service of the next year", _BOND,
           "未来一年还本付息"),
     _stock("hidden_debt_balance", "隐性债务余额", "Hidden debt balance", _NOT_PUBLIC, "隐性债务"),

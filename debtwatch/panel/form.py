@@ -23,24 +23,36 @@ def write_form(path: Path) -> None:
     fields = [f for f in FIELDS if f.name not in _LEFT_OUT]
     with xlsxwriter.Workbook(str(path)) as workbook:
         workbook.set_properties({"created": dt.datetime(2026, 1, 1)})
-        heading = workbook.add_format({"bold": True, "text_wrap": True, "bg_color": "#e8eef4",
-                                       "border": 1, "valign": "vcenter"})  # fmt: skip
+        heading = workbook.add_format(
+            {
+                "bold": True,
+                "text_wrap": True,
+                "bg_color": "#e8eef4",
+                "border": 1,
+                "valign": "vcenter",
+            }
+        )
         sheet = workbook.add_worksheet("财政数据")
         sheet.write(0, 0, "单位：万元；季度收支填写年初至本季末累计数；未报留空，零填0")
         marks = {"money": "（累计，万元）", "people": "（人）", "rate": "（%）", "years": "（年）"}
         for column, key in enumerate(_KEYS):
             sheet.write(1, column, key, heading)
         for column, field in enumerate(fields, start=len(_KEYS)):
-            mark = "（万元）" if field.kind == "stock" and field.quantity == "money" else marks[
-                field.quantity]  # fmt: skip
+            mark = (
+                "（万元）"
+                if field.kind == "stock" and field.quantity == "money"
+                else marks[field.quantity]
+            )
             sheet.write(1, column, field.zh + mark, heading)
         sheet.set_row(1, 60)
         sheet.set_column(0, len(_KEYS) + len(fields), 13)
         sheet.freeze_panes(2, len(_KEYS))
-        sheet.data_validation(2, 2, 5000, 2, {"validate": "list",
-                              "source": ["省级", "市级", "县级", "兵团"]})  # fmt: skip
-        sheet.data_validation(2, 5, 5000, 5, {"validate": "list",
-                              "source": ["预算", "快报", "决算", "审计"]})  # fmt: skip
+        sheet.data_validation(
+            2, 2, 5000, 2, {"validate": "list", "source": ["省级", "市级", "县级", "兵团"]}
+        )
+        sheet.data_validation(
+            2, 5, 5000, 5, {"validate": "list", "source": ["预算", "快报", "决算", "审计"]}
+        )
         _explain(workbook, heading)
 
 

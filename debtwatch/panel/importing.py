@@ -116,8 +116,11 @@ def import_files(
     progress : callable, optional
     """
     if status and status not in STATUSES:
-        raise DataProblem(N_("The status is one of {known}, not “{status}”."),
-                          known=", ".join(STATUSES), status=status)  # fmt: skip
+        raise DataProblem(
+            N_("The status is one of {known}, not “{status}”."),
+            known=", ".join(STATUSES),
+            status=status,
+        )
     confirmed = [_confirmation(text) for text in confirm]
     problems: list[Problem] = []
     imported: list[Imported] = []
@@ -128,8 +131,9 @@ def import_files(
         problems += result.problems
         if not result.refused:
             with open_store(store, create=True) as opened:
-                one = opened.add(result, known_from=known_from or today, status=status,
-                                 corrected_on=known_from)  # fmt: skip
+                one = opened.add(
+                    result, known_from=known_from or today, status=status, corrected_on=known_from
+                )
             imported.append(one)
             problems += [p for p in [superseded_problem(one)] if p is not None]
             units |= set(result.units["unit"])
@@ -148,10 +152,12 @@ def _confirmation(text: str) -> tuple[str, str, int]:
     quarter = parse_quarter(parts[2]) if len(parts) == 3 else None
     if quarter is None or not is_field(parts[1]):
         raise DataProblem(
-            N_("“{text}” does not name a figure; write UNIT/FIELD/QUARTER, such as "
-               "530001/gpb_revenue/2025Q4."),
+            N_(
+                "“{text}” does not name a figure; write UNIT/FIELD/QUARTER, such as "
+                "530001/gpb_revenue/2025Q4."
+            ),
             text=text,
-        )  # fmt: skip
+        )
     return parts[0], parts[1], quarter
 
 
@@ -170,6 +176,12 @@ def _doubts(known: Known, units: set[str], files: set[str]) -> list[Problem]:
     mine = known.observations[known.observations["unit"].isin(units)]
     if mine.empty:
         return []
-    own = Known(known.as_of, mine, known.units[known.units.index.isin(units)], known.bonds,
-                known.imports, known.confirmed)  # fmt: skip
+    own = Known(
+        as_of=known.as_of,
+        observations=mine,
+        units=known.units[known.units.index.isin(units)],
+        bonds=known.bonds,
+        imports=known.imports,
+        confirmed=known.confirmed,
+    )
     return [p for p in check(own, as_arrays(own)).problems if not p.file or p.file in files]

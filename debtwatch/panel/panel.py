@@ -133,11 +133,18 @@ class Panel:
         for o in rows:
             found[str(o.unit)].append(
                 Place(
-                    str(o.field), str(o.basis), int(o.quarter), float(o.value), str(o.status),
-                    pd.Timestamp(o.known_from).date(), bool(o.known_from_estimated),
-                    str(files.get(o.import_id, "")), str(o.sheet), cell_name(o.row, o.column),
+                    field=str(o.field),
+                    basis=str(o.basis),
+                    quarter=int(o.quarter),
+                    value=float(o.value),
+                    status=str(o.status),
+                    known_from=pd.Timestamp(o.known_from).date(),
+                    known_from_estimated=bool(o.known_from_estimated),
+                    file=str(files.get(o.import_id, "")),
+                    sheet=str(o.sheet),
+                    cell=cell_name(o.row, o.column),
                 )
-            )  # fmt: skip
+            )
         return found
 
 
@@ -167,10 +174,17 @@ def build_panel(known: Known) -> Panel:
                 marks[name][mask] |= FLAGGED
     _add_implied(plausible, values, yearly, marks, days)
     return Panel(
-        known.as_of, known.units, reported.first_quarter, reported.quarters, values, yearly, marks,
-        days,
-        tuple(sorted(checked.problems, key=sort_key)), known,
-    )  # fmt: skip
+        as_of=known.as_of,
+        units=known.units,
+        first_quarter=reported.first_quarter,
+        quarters=reported.quarters,
+        values=values,
+        yearly=yearly,
+        marks=marks,
+        known_from=days,
+        problems=tuple(sorted(checked.problems, key=sort_key)),
+        known=known,
+    )
 
 
 def _quarters_of(name: str, reported: Reported) -> tuple[FloatArray, Marks, NDArray[np.datetime64]]:
@@ -239,7 +253,9 @@ def _add_implied(
     yearly[IMPLIED_FIELD] = np.where(np.isnan(annual), rolling_year(quarters), annual)
     present = ~np.isnan(quarters)
     marks[IMPLIED_FIELD] = np.where(present, ESTIMATED | IMPLIED, 0).astype(np.int8)
-    terms = [_latest(reported, name, ("year", "to_date", "stock"))[:, 3::4] for name in
-             ("gpb_revenue", "gpb_expenditure", "general_debt_balance")]  # fmt: skip
+    terms = [
+        _latest(reported, name, ("year", "to_date", "stock"))[:, 3::4]
+        for name in ("gpb_revenue", "gpb_expenditure", "general_debt_balance")
+    ]
     latest = np.repeat(np.fmax.reduce(terms), 4, axis=1)
     days[IMPLIED_FIELD] = np.where(present, latest, np.datetime64("NaT"))

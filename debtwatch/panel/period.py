@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -80,6 +81,8 @@ _MONTH = re.compile(r"^(\d{4})[年\-./](\d{1,2})月?(?:末|底|份)?$")
 _DAY = re.compile(r"^(\d{4})[年\-./](\d{1,2})[月\-./](\d{1,2})日?(?:[ t]00:00(?::00)?)?$")
 _YEAR = re.compile(r"^(?:fy)?(\d{4})(?:\.0)?(?:年度?|年末|年底|年决算|年度决算)?$")
 _WORDS = {"上半年": 2, "前三季度": 3, "前三季": 3, "全年": 4, "前两季度": 2, "前二季度": 2}
+_WORDED = re.compile(rf"^(\d{{4}})年?({'|'.join(_WORDS)})$")
+_DIGITS = re.compile(r"^(\d{4})(\d{2})\d{2}$")
 
 
 def parse_period(value: object) -> Period | None:
@@ -119,25 +122,37 @@ def _parse_text(raw: str) -> Period | None:
     text = unicodedata.normalize("NFKC", raw).strip().lower().replace(" ", "")
     if not text or len(text) > 30:
         return None
-    if match := _SPAN.match(text):
-        period = _dated(int(match[1]), int(match[2]))
-        return Period(period.quarter, "to_date") if period else None
-    if match := _QUARTER.match(text):
-        number = int(match[2]) if match[2] else _CHINESE_QUARTER[match[3]]
-        return _checked(int(match[1]), number, "quarter")
-    if match := _QUARTER_FIRST.match(text):
-        return _checked(int(match[2]), int(match[1]), "quarter")
-    if match := _MONTH.match(text):
-        return _dated(int(match[1]), int(match[2]))
-    if match := _DAY.match(text):
-        return _dated(int(match[1]), int(match[2]))
-    if match := _YEAR.match(text):
-        return _checked(int(match[1]), 4, "year")
-    if (match := re.match(r"^(\d{4})年?(.+)$", text)) and match[2] in _WORDS:
-        return _checked(int(match[1]), _WORDS[match[2]], "to_date")
-    if re.fullmatch(r"\d{8}", text):
-        return _dated(int(text[:4]), int(text[4:6]))
+    for pattern, read in _FORMS:
+        if match := pattern.match(text):
+            return read(match)
     return None
+
+
+def _span(match: re.Match[str]) -> Period | None:
+    period = _month(match)
+    return Period(period.quarter, "to_date") if period else None
+
+
+def _quarter(match: re.Match[str]) -> Period | None:
+    number = int(match[2]) if match[2] else _CHINESE_QUARTER[match[3]]
+    return _checked(int(match[1]), number, "quarter")
+
+
+def _month(match: re.Match[str]) -> Period | None:
+    return _dated(int(match[1]), int(match[2]))
+
+
+#: How a period is written, and how each form is read; the first that matches decides.
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Period | None]], ...] = (
+    (_SPAN, _span),
+    (_QUARTER, _quarter),
+    (_QUARTER_FIRST, lambda match: _checked(int(match[2]), int(match[1]), "quarter")),
+    (_MONTH, _month),
+    (_DAY, _month),
+    (_YEAR, lambda match: _checked(int(match[1]), 4, "year")),
+    (_WORDED, lambda match: _checked(int(match[1]), _WORDS[match[2]], "to_date")),
+    (_DIGITS, _month),
+)
 
 
 def _dated(year: int, month: int) -> Period | None:

@@ -254,7 +254,8 @@ RULES: dict[str, Rule] = {
         N_("Leave the cell empty if nothing was reported, or confirm the zero on import."),
     ),
     "revenue-above-expenditure": _doubt(
-        N_("Own revenue of the year exceeds expenditure and other years; it may include transfers."),
+        N_("Own revenue of the year exceeds expenditure and other years; it may include "
+           "transfers."),
         _COMPARE,
     ),
     "year-repeated": _doubt(

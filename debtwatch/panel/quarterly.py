@@ -152,8 +152,8 @@ def rolling_year(values: FloatArray) -> FloatArray:
 def year_from_to_date(to_date: FloatArray, first_quarter: int) -> FloatArray:
     """Sum of four quarters straight from cumulative figures.
 
-    ``c(t) + c(last year's fourth quarter) - c(t - 4)``; at a fourth quarter ``c(t)`` itself, so that
-    a quarter missing within the year does not matter there.
+    ``c(t) + c(last year's fourth quarter) - c(t - 4)``; at a fourth quarter ``c(t)`` itself, so
+    that a quarter missing within the year does not matter there.
 
     Examples
     --------

@@ -7,13 +7,14 @@ figure stays cumulative); :mod:`debtwatch.panel.quarterly` turns them into quart
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.typing import NaTType
 
 from debtwatch.panel.bonds import read_bonds
 from debtwatch.panel.fields import (
@@ -115,7 +116,14 @@ def read_file(path: Path, mapping: Mapping | None = None) -> ReadResult:
 def _refused(path: Path, digest: str, problems: list[Problem]) -> ReadResult:
     empty = pd.DataFrame(columns=list(OBSERVATION_COLUMNS))
     units = pd.DataFrame(columns=list(UNIT_COLUMNS))
-    return ReadResult(path, digest, empty, units, pd.DataFrame(), tuple(problems))
+    return ReadResult(
+        path=path,
+        sha256=digest,
+        observations=empty,
+        units=units,
+        bonds=pd.DataFrame(),
+        problems=tuple(problems),
+    )
 
 
 def _chosen(
@@ -162,13 +170,13 @@ def _read_sheets(path: Path, digest: str, sheets: list[Sheet], mapping: Mapping)
         problems.append(Problem("no-values", file=path.name))
     frame, duplicates = _without_duplicates(frame, path.name)
     return ReadResult(
-        path,
-        digest,
-        frame,
-        _concatenate(units, UNIT_COLUMNS).drop_duplicates("unit", keep="last"),
-        pd.concat(bonds, ignore_index=True) if bonds else pd.DataFrame(),
-        tuple(problems + duplicates),
-        synthetic,
+        path=path,
+        sha256=digest,
+        observations=frame,
+        units=_concatenate(units, UNIT_COLUMNS).drop_duplicates("unit", keep="last"),
+        bonds=pd.concat(bonds, ignore_index=True) if bonds else pd.DataFrame(),
+        problems=tuple(problems + duplicates),
+        synthetic=synthetic,
     )
 
 
@@ -190,24 +198,37 @@ def _without_duplicates(frame: pd.DataFrame, file: str) -> tuple[pd.DataFrame, l
     problems: list[Problem] = []
     doubles = frame[repeated]
     for _, group in doubles.groupby(key, sort=True):
-        first, *others = group.itertuples(index=False)
-        for other in others:
-            if not np.isclose(other.value, first.value, rtol=1e-12, atol=0.0):
-                problems.append(
-                    _at(other, "key-clash", file, first=first.value, second=other.value,
-                        other=cell_name(first.row, first.column))
-                )  # fmt: skip
+        problems += _clashes(group, file)
     if not problems:
         rows = doubles[doubles.duplicated(key)].drop_duplicates(["sheet", "row"])
         problems = [_at(row, "row-duplicated", file) for row in rows.itertuples(index=False)]
     return frame.drop_duplicates(key), problems
 
 
+def _clashes(group: pd.DataFrame, file: str) -> list[Problem]:
+    """Figures of one key that differ from its first."""
+    rows: Iterable[Any] = group.itertuples(index=False)
+    first, *others = rows
+    place = cell_name(first.row, first.column)
+    return [
+        _at(other, "key-clash", file, first=first.value, second=other.value, other=place)
+        for other in others
+        if not np.isclose(other.value, first.value, rtol=1e-12, atol=0.0)
+    ]
+
+
 def _at(row: Any, rule: str, file: str, **details: object) -> Problem:
     return Problem(
-        rule, file, row.sheet, cell_name(row.row, row.column), row.unit,
-        row.field if rule == "key-clash" else "", row.quarter, row.value, details,
-    )  # fmt: skip
+        rule=rule,
+        file=file,
+        sheet=row.sheet,
+        cell=cell_name(row.row, row.column),
+        unit=row.unit,
+        field=row.field if rule == "key-clash" else "",
+        quarter=row.quarter,
+        value=row.value,
+        details=details,
+    )
 
 
 class _SheetReader:
@@ -235,7 +256,8 @@ class _SheetReader:
         return self._checked_days(frame)
 
     def _wide(self) -> list[pd.DataFrame]:
-        periods = self._periods()
+        dated = self._dated_rows()
+        rows, periods = list(dated), list(dated.values())
         frames = []
         seen: dict[str, Column] = {}
         for column in self.table.columns:
@@ -246,23 +268,28 @@ class _SheetReader:
                 self._heading_clash(field, seen[field.name], column)
                 continue
             seen[field.name] = column
-            rows = [r for r in range(len(self.body)) if periods[r] and self.unit_cells[r]]
             values = self._numbers(rows, column.position)
             values *= self._scale(field, column.heading.scale)
             frames.append(
-                self._frame(field, rows, [periods[r] for r in rows], values,
-                            [column.position] * len(rows), column.heading.to_date)
-            )  # fmt: skip
+                self._frame(
+                    field,
+                    rows,
+                    periods,
+                    values,
+                    positions=[column.position] * len(rows),
+                    to_date=column.heading.to_date,
+                )
+            )
         return frames
 
     def _long(self) -> list[pd.DataFrame]:
         item, value = self.table.key("item"), self.table.key("value")
         measure = self.table.key("unit_of_measure")
-        periods = self._periods()
+        dated = self._dated_rows()
         groups: dict[tuple[str, str], list[int]] = {}
         for r, row in enumerate(self.body):
             text = _text(_cell(row, item))
-            if text and periods[r] and self.unit_cells[r]:
+            if text and r in dated:
                 groups.setdefault((text, _text(_cell(row, measure))), []).append(r)
         frames = []
         for (text, unit_text), rows in groups.items():
@@ -273,54 +300,69 @@ class _SheetReader:
             values = self._numbers(rows, value)
             values *= self._scale(field, scale_of(unit_text) or heading.heading.scale)
             frames.append(
-                self._frame(field, rows, [periods[r] for r in rows], values, [value] * len(rows),
-                            heading.heading.to_date)
-            )  # fmt: skip
+                self._frame(
+                    field,
+                    rows,
+                    [dated[r] for r in rows],
+                    values,
+                    positions=[value] * len(rows),
+                    to_date=heading.heading.to_date,
+                )
+            )
         return frames
 
     def _across(self) -> list[pd.DataFrame]:
         item = self.table.key("item")
         measure = self.table.key("unit_of_measure")
+        dated = [(c.position, c.period) for c in self.table.columns if c.period is not None]
+        positions, periods = [p for p, _ in dated], [period for _, period in dated]
         frames = []
         for r, row in enumerate(self.body):
             text = _text(_cell(row, item))
             if not text or not self.unit_cells[r]:
                 continue
-            columns = [c for c in self.table.columns if c.period is not None]
-            cells = [_cell(row, c.position) for c in columns]
+            cells = [_cell(row, p) for p in positions]
             if all(cell is None for cell in cells):
                 continue
             heading = self._item(text, r, item)
             if heading is None or heading.heading.field is None:
                 continue
             field = heading.heading.field
-            values = np.array([self._number(r, c.position, x) for c, x in zip(columns, cells)])
+            numbered = zip(positions, cells, strict=True)
+            values = np.array([self._number(r, p, cell) for p, cell in numbered])
             scale = scale_of(_text(_cell(row, measure))) or heading.heading.scale
             values = values * self._scale(field, scale)
             frames.append(
-                self._frame(field, [r] * len(columns), [c.period for c in columns], values,
-                            [c.position for c in columns], heading.heading.to_date)
-            )  # fmt: skip
+                self._frame(
+                    field,
+                    [r] * len(dated),
+                    periods,
+                    values,
+                    positions=positions,
+                    to_date=heading.heading.to_date,
+                )
+            )
         return frames
 
     def _frame(
         self,
         field: Field,
         rows: Sequence[int],
-        periods: Sequence[Period | None],
+        periods: Sequence[Period],
         values: np.ndarray,
+        *,
         positions: Sequence[int],
         to_date: bool | None,
     ) -> pd.DataFrame:
         """Observations of one field; blanks are left out: missing is missing."""
-        keep = np.flatnonzero(~np.isnan(values))
+        keep: list[int] = np.flatnonzero(~np.isnan(values)).tolist()
         chosen = [rows[i] for i in keep]
-        kinds = [periods[i].kind for i in keep]  # type: ignore[union-attr]
+        kinds = [periods[i].kind for i in keep]
         return pd.DataFrame(
             {
                 "unit": [self.unit_cells[r] for r in chosen],
                 "field": field.name,
-                "quarter": np.array([periods[i].quarter for i in keep], dtype=np.int32),  # type: ignore[union-attr]
+                "quarter": np.array([periods[i].quarter for i in keep], dtype=np.int32),
                 "basis": self._bases(field, kinds, to_date),
                 "value": values[keep],
                 "status": [self.statuses[r] for r in chosen],
@@ -385,7 +427,12 @@ class _SheetReader:
             periods.append(period)
         return periods
 
-    def _days(self) -> list[tuple[pd.Timestamp, bool]]:
+    def _dated_rows(self) -> dict[int, Period]:
+        """Period of each row that names a government and a period."""
+        periods = self._periods()
+        return {r: p for r, p in enumerate(periods) if p is not None and self.unit_cells[r]}
+
+    def _days(self) -> list[tuple[pd.Timestamp | NaTType, bool]]:
         position, basis = self.table.key("known_from"), self.table.key("known_from_basis")
         preamble = self.table.preamble.known_from
         fixed = (pd.Timestamp(preamble) if preamble else pd.NaT, False)
@@ -484,10 +531,13 @@ class _SheetReader:
         near = suggestion(text)
         self._once(
             Problem(
-                "heading-unknown", self.file, self.sheet.name, cell_name(row, position),
+                "heading-unknown",
+                self.file,
+                self.sheet.name,
+                cell_name(row, position),
                 details={"heading": text[:60], "suggestion": f" ({near}?)" if near else ""},
             )
-        )  # fmt: skip
+        )
 
     def _heading_clash(self, field: Field, first: Column, second: Column) -> None:
         where = cell_name(self.table.first_row - 1, second.position)
@@ -508,19 +558,25 @@ class _SheetReader:
             self.problems.append(problem)
 
     def _checked_days(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """A figure cannot be known before its period ends."""
+        """Report figures known before their period ended, and date them to its end."""
         quarters = frame["quarter"].unique()
         ends = {q: pd.Timestamp(quarter_end(int(q))) for q in quarters}
         end = frame["quarter"].map(ends)
         early = frame["known_from"].notna() & (frame["known_from"] < end)
-        for row in frame[early].drop_duplicates(["row"]).itertuples(index=False):
+        rows: Iterable[Any] = frame[early].drop_duplicates(["row"]).itertuples(index=False)
+        for row in rows:
             self.problems.append(
                 Problem(
-                    "published-early", self.file, row.sheet, cell_name(row.row, row.column),
-                    row.unit, "", row.quarter,
+                    rule="published-early",
+                    file=self.file,
+                    sheet=row.sheet,
+                    cell=cell_name(row.row, row.column),
+                    unit=row.unit,
+                    field="",
+                    quarter=row.quarter,
                     details={"known_from": f"{row.known_from:%Y-%m-%d}"},
                 )
-            )  # fmt: skip
+            )
         frame["known_from"] = frame["known_from"].where(~early, end)
         return frame
 

@@ -45,6 +45,7 @@ create table bonds (
 create table confirmations (unit varchar, field varchar, quarter integer, known_from date);
 """
 _WORDS = ("unit", "field", "basis", "status", "sheet")
+_DISTINCT = "select distinct {name} from observations order by 1"
 # Figures of a file that are new or different. A different one is known from the later of its own
 # day and the day of the correction; `replaces` marks those of the same day as the stored one.
 _FRESH = """
@@ -167,9 +168,16 @@ class Store:
             self._add_bonds(result.bonds, import_id, known_from)
             self._rows(
                 "insert into imports values (?, ?, ?, ?, ?, ?, ?)",
-                [import_id, result.sha256, result.path.name, known_from, status,
-                 result.synthetic, len(frame)],
-            )  # fmt: skip
+                [
+                    import_id,
+                    result.sha256,
+                    result.path.name,
+                    known_from,
+                    status,
+                    result.synthetic,
+                    len(frame),
+                ],
+            )
             connection.commit()
         except BaseException:
             connection.rollback()
@@ -265,10 +273,9 @@ class Store:
     def _observations_on(self, day: dt.date) -> pd.DataFrame:
         """Latest vintages, words as categories: millions of rows carry few distinct words."""
         words = {
-            name: [str(r[0]) for r in self._rows(
-                f"select distinct {name} from observations order by 1")]  # noqa: S608 - our names
+            name: [str(row[0]) for row in self._rows(_DISTINCT.format(name=name))]
             for name in _WORDS
-        }  # fmt: skip
+        }
         joins = " ".join(
             f"join (select {n} as w, row_number() over (order by {n}) - 1 as {n}_code "  # noqa: S608
             f"from (select distinct {n} from observations)) {n}_words on {n} = {n}_words.w"
@@ -386,8 +393,9 @@ def open_store(path: Path, *, create: bool = False) -> Iterator[Store]:
             path=path,
         )
     if not path.parent.is_dir():
-        raise DataProblem(N_("The folder {folder} does not exist; make it first."),
-                          folder=path.parent)  # fmt: skip
+        raise DataProblem(
+            N_("The folder {folder} does not exist; make it first."), folder=path.parent
+        )
     connection = _connect(path, read_only=not create)
     try:
         connection.execute("set enable_progress_bar = false").fetchall()
@@ -402,9 +410,12 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(
             str(path),
             read_only=read_only,
-            config={"autoinstall_known_extensions": "false",
-                    "autoload_known_extensions": "false", "threads": 2},
-        )  # fmt: skip
+            config={
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "threads": 2,
+            },
+        )
     except duckdb.Error as error:
         if "lock" in str(error).lower():
             raise DataProblem(
@@ -416,10 +427,12 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 def _not_a_store(path: Path) -> DataProblem:
     return DataProblem(
-        N_("{path} is not a debtwatch store, or it is damaged. Give another path, or import the "
-           "files into a new store."),
+        N_(
+            "{path} is not a debtwatch store, or it is damaged. Give another path, or import the "
+            "files into a new store."
+        ),
         path=path,
-    )  # fmt: skip
+    )
 
 
 def _ensure_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -438,12 +451,14 @@ def _ensure_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     found = connection.execute("select max(schema_version) from about").fetchall()[0][0]
     if found != SCHEMA_VERSION:
         raise DataProblem(
-            N_("The store {path} was written by another version of debtwatch (schema {found}, "
-               "expected {expected}). Import the files into a new store."),
+            N_(
+                "The store {path} was written by another version of debtwatch (schema {found}, "
+                "expected {expected}). Import the files into a new store."
+            ),
             path=path,
             found=found,
             expected=SCHEMA_VERSION,
-        )  # fmt: skip
+        )
 
 
 def superseded_problem(imported: Imported) -> Problem | None:

@@ -110,8 +110,11 @@ class _Assembler:
 
     def context(self) -> ReportContext:
         effects = [self.study.main_effect(row) for row in range(len(self.codes))]
-        problems = [*self.study.panel.problems, *self.study.problems,
-                    *(p for pipe in self.options.pipelines for p in pipe.problems)]  # fmt: skip
+        problems = [
+            *self.study.panel.problems,
+            *self.study.problems,
+            *(p for pipe in self.options.pipelines for p in pipe.problems),
+        ]
         by_unit = self._problems_by_unit(problems)
         pages = UnitPages(self.study, self.language, by_unit)
         rows = [int(row) for row in np.flatnonzero(self.printed)]
@@ -119,10 +122,21 @@ class _Assembler:
             meta=self._meta(),
             counts=self._counts(),
             flagged=self._flagged(),
-            quota=self._sorted([self._flag(r, e) for r in range(len(self.codes))
-                                for e in self.study.limits(r) if e.effect == CAUSED]),
-            anyway=self._sorted([self._flag(r, e) for r, e in enumerate(effects)
-                                 if e is not None and e.effect == ANYWAY]),
+            quota=self._sorted(
+                [
+                    self._flag(r, e)
+                    for r in range(len(self.codes))
+                    for e in self.study.limits(r)
+                    if e.effect == CAUSED
+                ]
+            ),
+            anyway=self._sorted(
+                [
+                    self._flag(r, e)
+                    for r, e in enumerate(effects)
+                    if e is not None and e.effect == ANYWAY
+                ]
+            ),
             missing=self._missing(),
             moved=self._moved(),
             pipeline_counts=self._pipeline_counts(),
@@ -130,9 +144,10 @@ class _Assembler:
             tiles=self._tiles(),
             problem_counts=self._problem_counts(problems),
             problems=[self._problem_row(p) for p in problems if self._is_current(p)][:400],
-            pages=pages.pages(rows, [(self.now[r], self.before[r], self.ahead_with[r])
-                                     for r in rows]),
-        )  # fmt: skip
+            pages=pages.pages(
+                rows, [(self.now[r], self.before[r], self.ahead_with[r]) for r in rows]
+            ),
+        )
 
     # -- what the report is about --------------------------------------------------------------
 
@@ -159,38 +174,59 @@ class _Assembler:
             headline_label=self.pick(study.headline.label),
             rulebooks=[self._rulebook(chosen) for chosen in study.rulebooks],
             assumptions=[
-                Assumption(self.pick(g.group.label), g.pooled, g.first_year, g.group.fade,
-                           g.group.pool_years, g.units)
-                for g in outlook.growth.values() if g.units
+                Assumption(
+                    label=self.pick(g.group.label),
+                    pooled=g.pooled,
+                    first_year=g.first_year,
+                    fade=g.group.fade,
+                    years=g.group.pool_years,
+                    units=g.units,
+                )
+                for g in outlook.growth.values()
+                if g.units
             ],
             new_bond_rate=float(median(outlook.new_rate)),
             new_bond_tenor=float(median(outlook.new_tenor)),
             refinanced_share=defaults().maturity.refinanced_share,
             defaults_source=self.language.pick(source.zh, source.en),
-            sources=[Source(str(i.file), str(i.sha256), bool(i.synthetic))
-                     for i in known.imports.itertuples()],
-            pipelines=[Source(p.path.name, p.sha256,
-                              any(x.illustrative == "synthetic" for x in p.projects))
-                       for p in self.options.pipelines],
-        )  # fmt: skip
+            sources=[
+                Source(str(i.file), str(i.sha256), bool(i.synthetic))
+                for i in known.imports.itertuples()
+            ],
+            pipelines=[
+                Source(
+                    p.path.name, p.sha256, any(x.illustrative == "synthetic" for x in p.projects)
+                )
+                for p in self.options.pipelines
+            ],
+        )
 
     def _rulebook(self, chosen: ChosenRulebook) -> RulebookUsed:
         book = chosen.rulebook
-        note = self.language.text(N_("; ")).join(self.pick(t) for t in (book.note, book.confidence_note) if t is not None)
+        note = self.language.text(N_("; ")).join(
+            self.pick(t) for t in (book.note, book.confidence_note) if t is not None
+        )
         return RulebookUsed(
-            book.id, book.reference, self.pick(book.title), book.status,
-            self.language.text(STATUS_WORDS[book.status]), chosen.pinned, chosen.in_force,
-            [self.pick(source) for source in book.legal_source], note,
-            [{"label": self.pick(i.label), "formula": i.formula, "text": self.pick(i.text)}
-             for i in book.indicator],
-        )  # fmt: skip
+            id=book.id,
+            reference=book.reference,
+            title=self.pick(book.title),
+            status=book.status,
+            status_label=self.language.text(STATUS_WORDS[book.status]),
+            pinned=chosen.pinned,
+            in_force=chosen.in_force,
+            sources=[self.pick(source) for source in book.legal_source],
+            note=note,
+            indicators=[
+                {"label": self.pick(i.label), "formula": i.formula, "text": self.pick(i.text)}
+                for i in book.indicator
+            ],
+        )
 
     # -- first screen --------------------------------------------------------------------------
 
     def _counts(self) -> list[LevelCount]:
         book = self.study.headline_book
-        counted = [Counter(x) for x in (self.now, self.before, self.ahead_with,
-                                        self.ahead_without)]  # fmt: skip
+        counted = [Counter(x) for x in (self.now, self.before, self.ahead_with, self.ahead_without)]
         return [
             LevelCount(o.id, self.pick(o.label), o.severity, *(c[o.id] for c in counted))
             for o in sorted(book.outcome, key=lambda o: o.severity)
@@ -212,9 +248,14 @@ class _Assembler:
         book = self.study.headline_book
         return sorted(
             flags,
-            key=lambda f: (f.effect != CAUSED, -severity_of(book, f.level_with),
-                           f.quarter_with or "", f.unit, f.line),
-        )  # fmt: skip
+            key=lambda f: (
+                f.effect != CAUSED,
+                -severity_of(book, f.level_with),
+                f.quarter_with or "",
+                f.unit,
+                f.line,
+            ),
+        )
 
     def _flag(self, row: int, effect: LineEffect) -> Flag:
         line = effect.line
@@ -261,11 +302,15 @@ class _Assembler:
             gone = [n for n in dict.fromkeys(needed) if n not in absent and self._gap(n, row)]
             doubtful = [n for n in gone if self._doubted(n, row)]
             found.append(
-                Missing(self.codes[row], self.names[row], bool(self.printed[row]),
-                        [self.field_label(n) for n in gone if n not in doubtful],
-                        [self.field_label(n) for n in doubtful],
-                        len(study.projects.get(self.codes[row], ())))
-            )  # fmt: skip
+                Missing(
+                    unit=self.codes[row],
+                    name=self.names[row],
+                    has_page=bool(self.printed[row]),
+                    fields=[self.field_label(n) for n in gone if n not in doubtful],
+                    doubtful=[self.field_label(n) for n in doubtful],
+                    projects=len(study.projects.get(self.codes[row], ())),
+                )
+            )
         return found
 
     def _gap(self, name: str, row: int) -> bool:
@@ -287,19 +332,29 @@ class _Assembler:
         book = self.study.headline_book
         moved = [
             Moved(
-                self.codes[row], self.names[row], bool(self.printed[row]), before, now,
-                UNKNOWN in {before, now} or severity_of(book, now) > severity_of(book, before),
-                _number(self.value_before[row]), _number(self.value[row]),
+                unit=self.codes[row],
+                name=self.names[row],
+                has_page=bool(self.printed[row]),
+                before=before,
+                now=now,
+                worse=UNKNOWN in {before, now}
+                or severity_of(book, now) > severity_of(book, before),
+                value_before=_number(self.value_before[row]),
+                value_now=_number(self.value[row]),
             )
             for row, (before, now) in enumerate(zip(self.before, self.now, strict=True))
             if before != now
-        ]  # fmt: skip
+        ]
         return sorted(moved, key=lambda m: (not m.worse, m.unit))
 
     def _pipeline_counts(self) -> dict[str, int]:
-        return dict(sorted(Counter(
-            effect.effect for impact in self.study.impacts for effect in impact.projects
-        ).items()))  # fmt: skip
+        return dict(
+            sorted(
+                Counter(
+                    effect.effect for impact in self.study.impacts for effect in impact.projects
+                ).items()
+            )
+        )
 
     # -- all units ------------------------------------------------------------------------------
 
@@ -325,15 +380,18 @@ class _Assembler:
             peak_with=None if np.isnan(path).all() else float(np.nanmax(path)),
             general_interest=_number(study.value("general_interest_ratio", study.column)[row]),
             special_interest=_number(study.value("special_interest_ratio", study.column)[row]),
-            limit_usage=_number(np.maximum(
-                study.value("general_usage", study.column)[row],
-                study.value("special_usage", study.column)[row])),
+            limit_usage=_number(
+                np.maximum(
+                    study.value("general_usage", study.column)[row],
+                    study.value("special_usage", study.column)[row],
+                )
+            ),
             headroom=room,
             binding="" if binding is None else self._binding_label(binding),
             projects=len(impact.projects),
             effect=effect.effect if effect is not None and effects else "",
             history=self._history(row),
-        )  # fmt: skip
+        )
 
     def _binding_label(self, effect: LineEffect) -> str:
         line = effect.line
@@ -399,13 +457,19 @@ class _Assembler:
         known = field_named(problem.field) if problem.field else None
         value = problem.value if isinstance(problem.value, float) else None
         return ProblemRow(
-            problem.severity, problem.rule, problem.unit,
-            self.names[row] if row is not None else "",
-            self.language.pick(known.zh, known.en) if known else "",
-            problem.period, _number(value), bool(known and known.quantity == "money"),
-            " · ".join(x for x in (problem.file, problem.sheet, problem.cell) if x),
-            problem.what(self.language.text), problem.mend(self.language.text), problem.excludes,
-        )  # fmt: skip
+            severity=problem.severity,
+            rule=problem.rule,
+            unit=problem.unit,
+            name=self.names[row] if row is not None else "",
+            field=self.language.pick(known.zh, known.en) if known else "",
+            quarter=problem.period,
+            value=_number(value),
+            is_money=bool(known and known.quantity == "money"),
+            place=" · ".join(x for x in (problem.file, problem.sheet, problem.cell) if x),
+            what=problem.what(self.language.text),
+            mend=problem.mend(self.language.text),
+            left_out=problem.excludes,
+        )
 
 
 RULE_NAMES = {

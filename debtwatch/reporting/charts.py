@@ -100,18 +100,31 @@ def _compiled(code: str) -> dict[str, Any]:
 def ratio_specification(code: str) -> dict[str, Any]:
     """Declare the ratio chart, with empty named data sets."""
     x = alt.X("day:T", axis=alt.Axis(format="%Y", title=None, grid=False, tickCount="year"))
-    bands = alt.Chart(alt.NamedData("bands")).mark_rect(opacity=0.14).encode(
-        x=alt.X("first:T"), x2="last:T",
-        y=alt.Y("low:Q", scale=alt.Scale(nice=False)), y2="high:Q",
-        color=alt.Color("severity:O", legend=None, scale=alt.Scale(
-            domain=[0, 1, 2, 3], range=[SEVERITY_COLOURS[k] for k in range(4)])),
-    )  # fmt: skip
-    rules = alt.Chart(alt.NamedData("lines")).mark_rule(strokeDash=[2, 2], color="#6b7280").encode(
-        y="value:Q"
-    )  # fmt: skip
-    labels = alt.Chart(alt.NamedData("lines")).mark_text(
-        align="right", baseline="bottom", dx=-3, dy=-3, fontSize=11, color="#374151"
-    ).encode(x="day:T", y="value:Q", text="label:N")  # fmt: skip
+    bands = (
+        alt.Chart(alt.NamedData("bands"))
+        .mark_rect(opacity=0.14)
+        .encode(
+            x=alt.X("first:T"),
+            x2="last:T",
+            y=alt.Y("low:Q", scale=alt.Scale(nice=False)),
+            y2="high:Q",
+            color=alt.Color(
+                "severity:O",
+                legend=None,
+                scale=alt.Scale(domain=[0, 1, 2, 3], range=[SEVERITY_COLOURS[k] for k in range(4)]),
+            ),
+        )
+    )
+    rules = (
+        alt.Chart(alt.NamedData("lines"))
+        .mark_rule(strokeDash=[2, 2], color="#6b7280")
+        .encode(y="value:Q")
+    )
+    labels = (
+        alt.Chart(alt.NamedData("lines"))
+        .mark_text(align="right", baseline="bottom", dx=-3, dy=-3, fontSize=11, color="#374151")
+        .encode(x="day:T", y="value:Q", text="label:N")
+    )
     chart = alt.layer(bands, rules, _curves(code, x), labels).resolve_scale(color="independent")
     chart = chart.properties(width=640, height=250).configure(font="sans-serif")
     spec: dict[str, Any] = chart.configure_view(stroke=None).to_dict()
@@ -121,16 +134,32 @@ def ratio_specification(code: str) -> dict[str, Any]:
 
 def _curves(code: str, x: alt.X) -> alt.Chart:
     text = language(code).text
-    words = (text(N_("Reported")), text(N_("Outlook without planned projects")),
-             text(N_("Outlook with planned projects")))  # fmt: skip
+    words = (
+        text(N_("Reported")),
+        text(N_("Outlook without planned projects")),
+        text(N_("Outlook with planned projects")),
+    )
     names = ",".join(f"'{kind}':'{word}'" for kind, word in zip(KINDS, words, strict=True))
-    legend = alt.Legend(title=None, orient="bottom", labelExpr=f"{{{names}}}[datum.label]",
-                        symbolType="stroke", labelLimit=400)  # fmt: skip
-    return alt.Chart(alt.NamedData("points")).mark_line(point=alt.OverlayMarkDef(size=18)).encode(
+    legend = alt.Legend(
+        title=None,
+        orient="bottom",
+        labelExpr=f"{{{names}}}[datum.label]",
+        symbolType="stroke",
+        labelLimit=400,
+    )
+    points = alt.Chart(alt.NamedData("points")).mark_line(point=alt.OverlayMarkDef(size=18))
+    curves: alt.Chart = points.encode(
         x=x,
         y=alt.Y("value:Q", axis=alt.Axis(format=".0%", title=None)),
-        color=alt.Color("kind:N", legend=legend,
-                        scale=alt.Scale(domain=list(KINDS), range=[PAST, WITHOUT, WITH])),
-        strokeDash=alt.StrokeDash("kind:N", legend=None, scale=alt.Scale(
-            domain=list(KINDS), range=[[1, 0], [5, 3], [1, 0]])),
-    )  # fmt: skip
+        color=alt.Color(
+            "kind:N",
+            legend=legend,
+            scale=alt.Scale(domain=list(KINDS), range=[PAST, WITHOUT, WITH]),
+        ),
+        strokeDash=alt.StrokeDash(
+            "kind:N",
+            legend=None,
+            scale=alt.Scale(domain=list(KINDS), range=[[1, 0], [5, 3], [1, 0]]),
+        ),
+    )
+    return curves

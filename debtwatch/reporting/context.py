@@ -117,8 +117,9 @@ class Flag:
     excess: float | None = says("worst less threshold", "decimal")
     tipped_by: str = says("code of the project that tips the sum over")
     tipped_by_name: str = says("its name")
-    headroom_before: float | None = says("debt that fits below the threshold before projects",
-                                         "yuan")  # fmt: skip
+    headroom_before: float | None = says(
+        "debt that fits below the threshold before projects", "yuan"
+    )
     headroom_after: float | None = says("debt that still fits after them", "yuan")
 
 
@@ -162,8 +163,9 @@ class UnitRow:
     value: float | None = says("headline indicator", "decimal")
     change: float | None = says("its change since the quarter compared with", "decimal")
     estimated: bool = says("whether an estimated figure is in it")
-    peak_with: float | None = says("headline indicator at its worst quarter ahead, projects built",
-                                   "decimal")  # fmt: skip
+    peak_with: float | None = says(
+        "headline indicator at its worst quarter ahead, projects built", "decimal"
+    )
     general_interest: float | None = says("general interest ratio", "decimal")
     special_interest: float | None = says("special interest ratio", "decimal")
     limit_usage: float | None = says("higher of the two uses of legal limits", "decimal")
@@ -171,8 +173,9 @@ class UnitRow:
     binding: str = says("limit that binds")
     projects: int = says("projects planned")
     effect: str = says("worst effect of its projects")
-    history: list[float | None] = says("headline indicator of the last quarters with figures",
-                                       "decimal")  # fmt: skip
+    history: list[float | None] = says(
+        "headline indicator of the last quarters with figures", "decimal"
+    )
 
 
 @dataclass(frozen=True)

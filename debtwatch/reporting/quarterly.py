@@ -78,10 +78,6 @@ def quarterly_report(
         Printed and kept for random draws; the central outlook draws none.
     progress : callable, optional
 
-    Returns
-    -------
-    Report
-
     Raises
     ------
     DataProblem
@@ -92,9 +88,12 @@ def quarterly_report(
     with open_store(store) as opened:
         known = opened.known_on(as_of)
     study = run_study(
-        build_panel(known), quarter, rulebooks=books, asked=rulebooks,
+        build_panel(known),
+        quarter,
+        rulebooks=books,
+        asked=rulebooks,
         projects=[p for pipeline in pipelines for p in pipeline.projects],
-    )  # fmt: skip
+    )
     options = Options(seed, tuple(units), all_units, pipelines)
     context = build_context(study, language(lang), options, debtwatch.__version__)
     used = {c.rulebook.reference: c.rulebook.sha256 for c in study.rulebooks}

@@ -34,7 +34,7 @@ def page_name(code: str) -> str:
     Examples
     --------
     >>> page_name("530001"), page_name("../x")
-    ('530001.html', '___x-e84c3fbb.html')
+    ('530001.html', '___x-d6b96a97.html')
     """
     safe = re.sub(r"[^A-Za-z0-9_-]", "_", code)[:60]
     if safe != code or not safe:
@@ -62,8 +62,11 @@ def render_unit(page: UnitPage, meta: Meta, counts: Sequence[LevelCount]) -> str
     environment = _environment(meta.language, meta.money_unit)
     return environment.get_template("unit.html").render(
         # The chart is made by our own code from escaped data: it is markup, not text.
-        page=page, meta=meta, labels=_labels(counts), chart=Markup(chart),  # noqa: S704
-    )  # fmt: skip
+        page=page,
+        meta=meta,
+        labels=_labels(counts),
+        chart=Markup(chart),  # noqa: S704
+    )
 
 
 def write_report(
@@ -231,10 +234,12 @@ def _refuse_foreign(out: Path) -> None:
         raise ModelProblem(N_("{out} is a file; give the path of a folder."), out=out)
     if any(out.iterdir()) and not (out / "manifest.json").is_file():
         raise ModelProblem(
-            N_("The folder {out} holds other files. Give a new folder, or one with an earlier "
-               "report."),
+            N_(
+                "The folder {out} holds other files. Give a new folder, or one with an earlier "
+                "report."
+            ),
             out=out,
-        )  # fmt: skip
+        )
 
 
 def _replace(partial: Path, out: Path) -> None:

@@ -170,9 +170,7 @@ def run_study(
     DataProblem
         When the quarter lies outside the data.
     """
-    column = panel.column(quarter)
-    if column is None or not _any_figure(panel, column):
-        raise _outside(panel, quarter)
+    column = _column_with_figures(panel, quarter)
     annual_source = _is_annual(panel, column)
     compare = quarter - (4 if annual_source else 1)
     chosen = choose_rulebooks(rulebooks, asked, quarter)
@@ -181,22 +179,38 @@ def run_study(
     outlook = central_outlook(panel, basis, quarter)
     books = [c.rulebook for c in chosen]
     history = {book.id: assess(book, inputs) for book in books}
-    frozen = {**outlook.inputs, **balances_at(panel.yearly, column, outlook.quarters)}
-    ahead = {b.id: assess(b, frozen if b.kind == "limit" else outlook.inputs) for b in books}
+    balances_now = balances_at(panel.yearly, column, outlook.quarters)
     now = {name: values[:, column] for a in history.values() for name, values in a.values.items()}
-    study = ImpactStudy(
-        outlook, basis, books, balances_at(panel.yearly, column, outlook.quarters), now,
-        [str(level) for level in panel.units["level"]],
-    )  # fmt: skip
+    levels = [str(level) for level in panel.units["level"]]
+    study = ImpactStudy(outlook, basis, books, balances_now=balances_now, now=now, levels=levels)
     by_unit, problems = _by_unit(panel, projects)
-    rows = {unit: row for row, unit in enumerate(panel.units.index)}
-    impacts = study.run({rows[unit]: own for unit, own in by_unit.items()}, len(panel.units))
     before = panel.column(compare)
     return Study(
-        panel, basis, quarter, compare, column, column if before is None else before,
-        annual_source, chosen, inputs, history, ahead, outlook, study, impacts, by_unit,
-        (*problems, *outlook.problems),
-    )  # fmt: skip
+        panel=panel,
+        basis=basis,
+        quarter=quarter,
+        compare=compare,
+        column=column,
+        before=column if before is None else before,
+        annual_source=annual_source,
+        rulebooks=chosen,
+        inputs=inputs,
+        history=history,
+        ahead=_ahead(books, outlook, balances_now),
+        outlook=outlook,
+        study=study,
+        impacts=study.run(_by_row(panel, by_unit), len(panel.units)),
+        projects=by_unit,
+        problems=(*problems, *outlook.problems),
+    )
+
+
+def _ahead(
+    books: Sequence[Rulebook], outlook: Outlook, balances_now: Mapping[str, Array]
+) -> dict[str, Assessment]:
+    """Assess the outlook; limits are judged on the balances of the report's quarter."""
+    frozen = {**outlook.inputs, **balances_now}
+    return {b.id: assess(b, frozen if b.kind == "limit" else outlook.inputs) for b in books}
 
 
 def choose_rulebooks(
@@ -218,6 +232,13 @@ def choose_rulebooks(
     return tuple(chosen)
 
 
+def _column_with_figures(panel: Panel, quarter: int) -> int:
+    column = panel.column(quarter)
+    if column is None or not _any_figure(panel, column):
+        raise _outside(panel, quarter)
+    return column
+
+
 def _any_figure(panel: Panel, column: int) -> bool:
     return any(not np.isnan(values[:, column]).all() for values in panel.values.values())
 
@@ -230,13 +251,15 @@ def _outside(panel: Panel, quarter: int) -> DataProblem:
             as_of=panel.as_of.isoformat(),
         )
     return DataProblem(
-        N_("There are no figures for {quarter}. As known on {as_of}, the store covers {first} to "
-           "{last}."),
+        N_(
+            "There are no figures for {quarter}. As known on {as_of}, the store covers {first} to "
+            "{last}."
+        ),
         quarter=quarter_text(quarter),
         as_of=panel.as_of.isoformat(),
         first=quarter_text(panel.first_quarter + columns[0]),
         last=quarter_text(panel.first_quarter + columns[-1]),
-    )  # fmt: skip
+    )
 
 
 def _is_annual(panel: Panel, column: int) -> bool:
@@ -257,10 +280,16 @@ def _by_unit(
         else:
             details = {"code": project.code, "unit": project.unit}
             problems.append(
-                Problem("project-unit-unknown", cell=project.place, unit=project.unit,
-                        details=details)
-            )  # fmt: skip
+                Problem(
+                    "project-unit-unknown", cell=project.place, unit=project.unit, details=details
+                )
+            )
     return by_unit, problems
+
+
+def _by_row(panel: Panel, by_unit: Mapping[str, Sequence[Project]]) -> dict[int, Sequence[Project]]:
+    rows = {unit: row for row, unit in enumerate(panel.units.index)}
+    return {rows[unit]: own for unit, own in by_unit.items()}
 
 
 def severity_of(book: Rulebook, outcome: str) -> int:
@@ -282,9 +311,11 @@ def rows_to_print(
     for line in lines:
         near |= np.abs(value - line) <= 0.05
     flagged = np.array(
-        [(e := study.main_effect(r)) is not None and e.effect in {"caused", "brought_forward"}
-         for r in range(len(units))]
-    )  # fmt: skip
+        [
+            (e := study.main_effect(r)) is not None and e.effect in {"caused", "brought_forward"}
+            for r in range(len(units))
+        ]
+    )
     moved = np.array([a != b for a, b in zip(now, before, strict=True)])
     return np.asarray(near | flagged | moved | units.isin(list(asked)))
 
@@ -297,9 +328,10 @@ def binding_limit(study: Study, row: int) -> tuple[LineEffect | None, float | No
     nothing.
     """
     open_ = [
-        e for e in [*study.flagging(row), *study.limits(row)]
+        e
+        for e in [*study.flagging(row), *study.limits(row)]
         if e.effect not in {"already", "no_data"} and e.headroom_after is not None
-    ]  # fmt: skip
+    ]
     headline = [e for e in open_ if e.line.indicator == study.headline.id]
     others = [e for e in open_ if e.line.indicator != study.headline.id]
     candidates = [*headline[:1], *others]

@@ -61,7 +61,7 @@ _SENTENCES = {
     CAUSED: N_("With the planned projects, {indicator} crosses {line} in {quarter}; without them "
                "it does not cross it by {end}."),
     BROUGHT_FORWARD: N_("{indicator} would cross {line} in {without} even without the projects; "
-                        "they bring it forward by {sooner} quarters to {quarter}."),
+                        "they bring it forward to {quarter} (quarters sooner: {sooner})."),
     ANYWAY: N_("{indicator} would cross {line} in {without} even without any planned project."),
     ALREADY: N_("{indicator} already stands beyond {line}."),
 }  # fmt: skip
@@ -238,11 +238,16 @@ class UnitPages:
         line = effect.line
         label = next(b.label for b in indicator.bands if b.band == line.band)
         return Threshold(
-            self.pick(label) if label else line.band, line.value, line.inclusive,
-            None if value is None else line.value - value, effect.effect,
-            _quarter(effect.quarter_without), _quarter(effect.quarter_with),
-            effect.headroom_before, effect.headroom_after,
-        )  # fmt: skip
+            label=self.pick(label) if label else line.band,
+            line=line.value,
+            inclusive=line.inclusive,
+            distance=None if value is None else line.value - value,
+            effect=effect.effect,
+            quarter_without=_quarter(effect.quarter_without),
+            quarter_with=_quarter(effect.quarter_with),
+            headroom_before=effect.headroom_before,
+            headroom_after=effect.headroom_after,
+        )
 
     def _inputs(self, row: int, names: Sequence[str]) -> list[InputRow]:
         """List the base figures of a formula: totals and capacity are opened up."""
@@ -265,12 +270,18 @@ class UnitPages:
         absent = name in study.basis.absent_of(row)
         if name == CAPACITY or name not in panel.values:
             return InputRow(
-                name, self.field_label(name),
-                None if values is None else _number(values[row, column]),
-                "four_quarters" if name == CAPACITY else "stock", "", "", False,
+                field=name,
+                label=self.field_label(name),
+                value=None if values is None else _number(values[row, column]),
+                basis="four_quarters" if name == CAPACITY else "stock",
+                status="",
+                known_from="",
+                known_from_estimated=False,
                 estimated=name == CAPACITY and study.basis.variants[row].estimated,
-                implied=False, absent=absent, places=[],
-            )  # fmt: skip
+                implied=False,
+                absent=absent,
+                places=[],
+            )
         flow = field_named(name).kind == "flow"
         first = max(column - 3, 0) if flow else column
         bits = int(np.bitwise_or.reduce(panel.marks[name][row, first : column + 1]))
@@ -290,10 +301,10 @@ class UnitPages:
             estimated=bool(bits & ESTIMATED) and not (annual and study.quarter % 4 == 3),
             implied=bool(bits & IMPLIED),
             absent=absent,
-            places=self._implied_terms(row) if name == IMPLIED_FIELD else [
-                " · ".join(x for x in (p.file, p.sheet, p.cell) if x) for p in own
-            ],
-        )  # fmt: skip
+            places=self._implied_terms(row)
+            if name == IMPLIED_FIELD
+            else [" · ".join(x for x in (p.file, p.sheet, p.cell) if x) for p in own],
+        )
 
     def _implied_terms(self, row: int) -> list[str]:
         """How implied transfers follow from the figures of the year."""
@@ -304,11 +315,11 @@ class UnitPages:
             "revenue": inputs["gpb_revenue"][row, column],
             "borrowed": balance[column] - balance[column - 4],
         }
-        text = N_("{spent} (expenditure) − {revenue} (own revenue) − {borrowed} (change of "
-                  "general debt)")  # fmt: skip
+        text = N_(
+            "{spent} (expenditure) − {revenue} (own revenue) − {borrowed} (change of general debt)"
+        )
         shown = {key: self.figures.money(float(value)) for key, value in terms.items()}
         return [self.language.text(text).format(**shown)]
-
 
     # -- history, change, service -----------------------------------------------------------------
 
@@ -381,16 +392,27 @@ class UnitPages:
             label = f"{self.pick(indicator.label)} {self.figures.percent(line.value, 0)}"
         tipped = {e.tipped_by for e in self.study.impacts[row].lines}
         return ProjectCard(
-            project.code, project.name, project.sector, quarter_text(project.start_quarter),
-            project.build_quarters, project.total_investment, project.public_debt,
-            project.approved_on.isoformat() if project.approved_on else "", project.illustrative,
-            effect.effect, label, _quarter(effect.quarter_alone), effect.quarters_sooner,
-            effect.first_in, effect.last_in, project.code in tipped,
-            None if covered is None else covered.coverage,
-            None if covered is None else covered.minimum_dscr,
-            None if covered is None else float(covered.top_ups.sum()),
-            None if covered is None else int((covered.top_ups > 0).sum()),
-        )  # fmt: skip
+            code=project.code,
+            name=project.name,
+            sector=project.sector,
+            start=quarter_text(project.start_quarter),
+            build_quarters=project.build_quarters,
+            total=project.total_investment,
+            debt=project.public_debt,
+            approved=project.approved_on.isoformat() if project.approved_on else "",
+            marking=project.illustrative,
+            effect=effect.effect,
+            line_label=label,
+            quarter=_quarter(effect.quarter_alone),
+            quarters_sooner=effect.quarters_sooner,
+            first_in=effect.first_in,
+            last_in=effect.last_in,
+            tips=project.code in tipped,
+            coverage=None if covered is None else covered.coverage,
+            minimum_dscr=None if covered is None else covered.minimum_dscr,
+            top_ups=None if covered is None else float(covered.top_ups.sum()),
+            top_up_years=None if covered is None else int((covered.top_ups > 0).sum()),
+        )
 
 
 def _behind(place: Place, name: str, quarter: int) -> bool:
@@ -418,16 +440,18 @@ def _decomposition(study: Study) -> Decomposition:
         return values[:, column]
 
     ledgers = ("general_debt_balance", "special_debt_balance")
-    split = ~np.isnan([at(name, column) for name in ledgers for column in (now, before)]).any(axis=0)
+    balances = [at(name, column) for name in ledgers for column in (now, before)]
+    split = ~np.isnan(balances).any(axis=0)
 
     def debt(column: int) -> dict[str, np.ndarray]:
         return {
             "general": np.where(split, at("general_debt_balance", column), 0.0),
             "special": np.where(split, at("special_debt_balance", column), 0.0),
-            "total": at("debt_balance", column) - np.where(
+            "total": at("debt_balance", column)
+            - np.where(
                 split, at("general_debt_balance", column) + at("special_debt_balance", column), 0.0
             ),
-        }  # fmt: skip
+        }
 
     land_known = ~np.isnan(at("land_revenue", now) + at("land_revenue", before))
 
@@ -445,9 +469,12 @@ def _decomposition(study: Study) -> Decomposition:
 
     swapped = study.inputs.get("swap_bonds")
     return decompose_ratio(
-        debt(before), debt(now), capacity(before), capacity(now),
+        debt(before),
+        debt(now),
+        capacity(before),
+        capacity(now),
         None if swapped is None or study.compare != study.quarter - 4 else swapped[:, now],
-    )  # fmt: skip
+    )
 
 
 def _number(value: float | np.floating | None) -> float | None:

@@ -220,7 +220,14 @@ def lines_of(rulebook: Rulebook, indicator: Indicator) -> tuple[Line, ...]:
         edge = band.ge if band.ge is not None else band.gt
         if edge is not None and band.severity:
             lines.append(
-                Line(rulebook.id, indicator.id, band.band, edge, band.ge is not None, band.severity)
+                Line(
+                    rulebook=rulebook.id,
+                    indicator=indicator.id,
+                    band=band.band,
+                    value=edge,
+                    inclusive=band.ge is not None,
+                    severity=band.severity,
+                )
             )
     return tuple(sorted(lines, key=lambda line: line.value))
 
@@ -252,8 +259,8 @@ def run_case(rulebook: Rulebook, case: Case) -> CaseResult:
     """Run one worked example of a rulebook."""
     quarter = parse_quarter(case.period) if case.period else None
     if quarter is not None and not rulebook.covers(quarter):
-        stated = case.outcome == NOT_IN_FORCE
-        uncovered = () if stated else (f"{case.period} is not covered",)
+        expected = case.outcome == NOT_IN_FORCE
+        uncovered = () if expected else (f"{case.period} is not covered",)
         return CaseResult(case, NOT_IN_FORCE, uncovered, ())
     result = assess(rulebook, case.inputs)
     outcome = str(result.outcome_ids())

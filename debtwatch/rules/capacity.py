@@ -115,7 +115,7 @@ class Basis:
 def choose_basis(panel: Panel) -> Basis:
     """Choose each unit's capacity: all transfers where they are reported, else implied ones."""
     book = {variant.id: variant for variant in capacity_book().variant}
-    reports = ~np.isnan(panel.value("gpb_transfer_in")).all(axis=1)
+    reports = ~np.all(np.isnan(panel.value("gpb_transfer_in")), axis=1)
     variants = tuple(book["mof_gross" if r else "implied_transfers"] for r in reports)
     names = {name for variant in book.values() for name in variant.if_absent_zero}
     absent = {name: _never_reported(panel, name) for name in names}
@@ -124,8 +124,8 @@ def choose_basis(panel: Panel) -> Basis:
 
 def _never_reported(panel: Panel, name: str) -> NDArray[np.bool_]:
     marks = panel.marks.get(name)
-    flagged = np.zeros(len(panel.units), bool) if marks is None else (marks & FLAGGED).any(axis=1)
-    return np.isnan(panel.value(name)).all(axis=1) & ~flagged
+    never: NDArray[np.bool_] = np.all(np.isnan(panel.value(name)), axis=1)
+    return never if marks is None else never & ~np.any(marks & FLAGGED, axis=1)
 
 
 def rule_inputs(figures: Mapping[str, Array], basis: Basis) -> dict[str, Array]:
@@ -152,7 +152,10 @@ def rule_inputs(figures: Mapping[str, Array], basis: Basis) -> dict[str, Array]:
     general, fund = np.full(shape, np.nan), np.full(shape, np.nan)
     for variant in dict.fromkeys(basis.variants):
         rows = np.array([chosen is variant for chosen in basis.variants])
-        own = {name: _rows(result, name, rows, basis, variant, shape) for name in variant.fields()}
+        own = {
+            name: _rows(result, name, rows, basis=basis, variant=variant, shape=shape)
+            for name in variant.fields()
+        }
         general_formula, fund_formula = variant.formulas()
         general[rows] = evaluate(general_formula, own)
         fund[rows] = evaluate(fund_formula, own)
@@ -165,6 +168,7 @@ def _rows(
     figures: Mapping[str, Array],
     name: str,
     rows: NDArray[np.bool_],
+    *,
     basis: Basis,
     variant: Variant,
     shape: Sequence[int],

@@ -97,7 +97,8 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<text>'[^'\\]{0,100}'|\"[^\"\\]{0,100}\")"
-    r"|(?P<sign><=|>=|==|!=|[-+*/<>()\[\],]))"
+    r"|(?P<sign><=|>=|==|!=|[-+*/<>()\[\],]))",
+    re.ASCII,
 )
 _WORDS = {"and", "or", "not", "if", "else", "in"}
 
@@ -126,8 +127,9 @@ def parse(text: str) -> Formula:
 
 
 def _problem(text: str, reason: str) -> RulebookProblem:
-    return RulebookProblem(N_("The formula “{text}” cannot be read: {reason}."),
-                           text=text, reason=reason)  # fmt: skip
+    return RulebookProblem(
+        N_("The formula “{text}” cannot be read: {reason}."), text=text, reason=reason
+    )
 
 
 class _Parser:
@@ -584,8 +586,10 @@ def render(node: Node, name: Callable[[str], str]) -> str:
         return f"{node.value}({', '.join(parts)})"
     if node.kind == "list":
         return f"[{', '.join(parts)}]"
-    parts = [_bracketed(node, part, k, text) for k, (part, text) in
-             enumerate(zip(node.parts, parts, strict=True))]  # fmt: skip
+    parts = [
+        _bracketed(node, part, k, text)
+        for k, (part, text) in enumerate(zip(node.parts, parts, strict=True))
+    ]
     return _joined_text(node, parts)
 
 

@@ -13,7 +13,7 @@ increases of the limit are taken up by the borrowing of the central outlook.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,10 +167,11 @@ def sum_flows(flows: Sequence[ProjectFlows]) -> ProjectFlows | None:
     return ProjectFlows(
         debt={k: sum((f.debt[k] for f in flows[1:]), flows[0].debt[k]) for k in LEDGERS},
         drawn={k: sum((f.drawn[k] for f in flows[1:]), flows[0].drawn[k]) for k in LEDGERS},
-        interest={k: sum((f.interest[k] for f in flows[1:]), flows[0].interest[k])
-                  for k in LEDGERS},
+        interest={
+            k: sum((f.interest[k] for f in flows[1:]), flows[0].interest[k]) for k in LEDGERS
+        },
         fund_income=sum((f.fund_income for f in flows[1:]), flows[0].fund_income),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,7 @@ def evaluate_scenarios(
     outlook: Outlook,
     basis: Basis,
     rulebooks: Sequence[Rulebook],
+    *,
     balances_now: Mapping[str, Array],
     rows: Sequence[int],
     flows: Sequence[ProjectFlows | None],
@@ -267,7 +269,7 @@ def judge(
     """Attribute a breach: caused, brought forward, anyway, already there, or no effect."""
     if not computable:
         return NO_DATA
-    if not np.isnan(now) and bool(line.breached(np.float64(now))):
+    if not np.isnan(now) and bool(line.breached(np.asarray(now))):
         return ALREADY
     if with_ is None:
         return NO_EFFECT
@@ -280,11 +282,12 @@ _RANK = {CAUSED: 0, BROUGHT_FORWARD: 1, ANYWAY: 2, NO_DATA: 3, NO_EFFECT: 4, ALR
 
 
 def worst_effect(effects: Sequence[LineEffect]) -> LineEffect | None:
-    """The effect to report first: caused, brought forward, anyway; then the gravest threshold."""
+    """Pick the effect to report first: caused, brought forward, anyway; then the gravest line."""
     return min(
-        effects, key=lambda e: (_RANK[e.effect], -e.line.severity, e.quarter_with or 10**9),
+        effects,
+        key=lambda e: (_RANK[e.effect], -e.line.severity, e.quarter_with or 10**9),
         default=None,
-    )  # fmt: skip
+    )
 
 
 class ImpactStudy:
@@ -309,6 +312,7 @@ class ImpactStudy:
         outlook: Outlook,
         basis: Basis,
         rulebooks: Sequence[Rulebook],
+        *,
         balances_now: Mapping[str, Array],
         now: Mapping[str, Array],
         levels: Sequence[str],
@@ -327,23 +331,25 @@ class ImpactStudy:
             Number of units.
         """
         stack = _Stack()
-        base = [stack.add(row, []) for row in range(units)]
-        plans = {
-            row: self._plan(stack, row, sorted(own, key=Project.order))
-            for row, own in projects.items()
-        }
+        plans = [self._plan(stack, row, projects.get(row, ())) for row in range(units)]
         evaluated = evaluate_scenarios(
-            self.outlook, self.basis, self.rulebooks, self.balances_now, stack.rows, stack.flows
+            self.outlook,
+            self.basis,
+            self.rulebooks,
+            balances_now=self.balances_now,
+            rows=stack.rows,
+            flows=stack.flows,
         )
         rooms = self._headrooms(evaluated, np.asarray(stack.rows, dtype=np.intp))
-        return [
-            self._unit(row, base[row], plans.get(row), evaluated, rooms) for row in range(units)
-        ]
+        return [self._unit(plan, evaluated, rooms) for plan in plans]
 
-    def _plan(self, stack: _Stack, row: int, projects: list[Project]) -> _Plan:
-        own = [project_flows(p, self.first, self.quarters) for p in projects]
+    def _plan(self, stack: _Stack, row: int, projects: Sequence[Project]) -> _Plan:
+        ordered = sorted(projects, key=Project.order)
+        own = [project_flows(p, self.first, self.quarters) for p in ordered]
         return _Plan(
-            projects,
+            row,
+            ordered,
+            base=stack.add(row, []),
             alone=[stack.add(row, [flow]) for flow in own],
             cumulative=[stack.add(row, own[: k + 1]) for k in range(len(own))],
             others=[stack.add(row, own[:k] + own[k + 1 :]) for k in range(len(own))],
@@ -390,65 +396,45 @@ class ImpactStudy:
                     rooms[line] = least
         return rooms
 
-    def _unit(
-        self,
-        row: int,
-        base: int,
-        plan: _Plan | None,
-        evaluated: Evaluated,
-        rooms: Mapping[Line, Array],
-    ) -> UnitImpact:
-        last = plan.cumulative[-1] if plan else base
+    def _unit(self, plan: _Plan, evaluated: Evaluated, rooms: Mapping[Line, Array]) -> UnitImpact:
         effects = []
-        for rulebook, indicator, line in self.lines_of_unit(row):
+        for rulebook, indicator, line in self.lines_of_unit(plan.row):
             values = evaluated.assessments[rulebook.id].values[indicator.id]
-            effects.append(self._line(row, line, values, base, last, plan, rooms[line]))
-        if plan is None:
+            effects.append(self._line(plan, line, values, rooms[line]))
+        if not plan.projects:
             return UnitImpact(tuple(effects))
         headline = self.rulebooks[0].headline or self.rulebooks[0].indicator[0].id
         ratio = evaluated.assessments[self.rulebooks[0].id].values[headline]
-        projects = [
-            self._project(row, plan, k, base, last, evaluated, ratio)
-            for k in range(len(plan.projects))
-        ]
+        projects = [self._project(plan, k, evaluated, ratio) for k in range(len(plan.projects))]
         paths = {
-            indicator.id: evaluated.assessments[r.id].values[indicator.id][last]
+            indicator.id: evaluated.assessments[r.id].values[indicator.id][plan.last]
             for r in self.rulebooks
             for indicator in r.indicator
         }
         return UnitImpact(tuple(effects), tuple(projects), paths)
 
-    def _line(
-        self,
-        row: int,
-        line: Line,
-        values: Array,
-        base: int,
-        last: int,
-        plan: _Plan | None,
-        rooms: Array,
-    ) -> LineEffect:
-        now = float(self.now[line.indicator][row])
-        computable = not bool(np.isnan(values[base]).all())
-        without = first_breach(line, values[base], self.first)
-        with_ = first_breach(line, values[last], self.first)
+    def _line(self, plan: _Plan, line: Line, values: Array, rooms: Array) -> LineEffect:
+        now = float(self.now[line.indicator][plan.row])
+        ahead = values[plan.last]
+        computable = not bool(np.isnan(values[plan.base]).all())
+        without = first_breach(line, values[plan.base], self.first)
+        with_ = first_breach(line, ahead, self.first)
         effect = judge(now, without, with_, line, computable=computable)
         if not computable:
             return LineEffect(line, effect)
-        worst = int(np.nanargmax(values[last]))
-        tipped = ""
-        if plan is not None and effect in {CAUSED, BROUGHT_FORWARD}:
-            tipped = self._tipping(plan, line, values, without)
-        floors = [
-            None
-            if np.isnan(rooms[k])
-            else floor_headroom(float(rooms[k]), inclusive=line.inclusive)
-            for k in (base, last)
-        ]
+        worst = int(np.nanargmax(ahead))
+        tips = effect in {CAUSED, BROUGHT_FORWARD}
         return LineEffect(
-            line, effect, without, with_, float(values[last][worst]), self.first + worst,
-            floors[0], floors[1], tipped,
-        )  # fmt: skip
+            line,
+            effect,
+            quarter_without=without,
+            quarter_with=with_,
+            worst_with=float(ahead[worst]),
+            worst_quarter=self.first + worst,
+            headroom_before=_floored(line, float(rooms[plan.base])),
+            headroom_after=_floored(line, float(rooms[plan.last])),
+            tipped_by=self._tipping(plan, line, values, without) if tips else "",
+        )
 
     def _tipping(self, plan: _Plan, line: Line, values: Array, without: int | None) -> str:
         """First project, in order of counting, with which the breach comes (sooner)."""
@@ -458,38 +444,37 @@ class ImpactStudy:
                 return project.code
         return ""
 
-    def _project(
-        self,
-        row: int,
-        plan: _Plan,
-        k: int,
-        base: int,
-        last: int,
-        evaluated: Evaluated,
-        ratio: Array,
-    ) -> ProjectEffect:
+    def _project(self, plan: _Plan, k: int, evaluated: Evaluated, ratio: Array) -> ProjectEffect:
         effects = []
-        for rulebook, indicator, line in self.lines_of_unit(row):
+        for rulebook, indicator, line in self.lines_of_unit(plan.row):
             values = evaluated.assessments[rulebook.id].values[indicator.id]
-            computable = not bool(np.isnan(values[base]).all())
-            without = first_breach(line, values[base], self.first)
+            computable = not bool(np.isnan(values[plan.base]).all())
+            without = first_breach(line, values[plan.base], self.first)
             alone = first_breach(line, values[plan.alone[k]], self.first)
-            now = float(self.now[line.indicator][row])
+            now = float(self.now[line.indicator][plan.row])
             effect = judge(now, without, alone, line, computable=computable)
             effects.append(LineEffect(line, effect, without, alone))
         worst = worst_effect([e for e in effects if self.flags(e.line)])
-        rises = [
-            _rise(ratio[plan.alone[k]], ratio[base]),
-            _rise(ratio[last], ratio[plan.others[k]]),
-        ]
         if worst is None or worst.effect == NO_DATA:
             return ProjectEffect(plan.projects[k], NO_DATA)
+        judged = ProjectEffect(
+            plan.projects[k],
+            worst.effect,
+            first_in=_rise(ratio[plan.alone[k]], ratio[plan.base]),
+            last_in=_rise(ratio[plan.last], ratio[plan.others[k]]),
+        )
         if worst.effect in {NO_EFFECT, ALREADY}:
-            return ProjectEffect(plan.projects[k], worst.effect, None, None, 0, *rises)
-        return ProjectEffect(
-            plan.projects[k], worst.effect, worst.line, worst.quarter_with, worst.quarters_sooner,
-            rises[0], rises[1],
-        )  # fmt: skip
+            return judged
+        return replace(
+            judged,
+            line=worst.line,
+            quarter_alone=worst.quarter_with,
+            quarters_sooner=worst.quarters_sooner,
+        )
+
+
+def _floored(line: Line, room: float) -> float | None:
+    return None if np.isnan(room) else floor_headroom(room, inclusive=line.inclusive)
 
 
 def _rise(with_: Array, without: Array) -> float | None:
@@ -499,12 +484,19 @@ def _rise(with_: Array, without: Array) -> float | None:
 
 @dataclass(frozen=True)
 class _Plan:
-    """A unit's projects in order and the positions of their scenarios."""
+    """A unit's projects in order and the positions of its scenarios; ``base`` has no project."""
 
+    row: int
     projects: list[Project]
+    base: int
     alone: list[int]
     cumulative: list[int]
     others: list[int]
+
+    @property
+    def last(self) -> int:
+        """Position of the scenario with all projects."""
+        return self.cumulative[-1] if self.cumulative else self.base
 
 
 def balances_at(panel_values: Mapping[str, Array], column: int, quarters: int) -> dict[str, Array]:

@@ -106,7 +106,7 @@ def read_pipeline(path: Path, *, last_quarter: int) -> Pipeline:
     for sheet in opened.sheets:
         found = _heading_row(sheet)
         if found is not None:
-            projects, problems = _read_rows(sheet, *found, path.name, last_quarter)
+            projects, problems = _read_rows(sheet, found, path.name, last_quarter)
             return Pipeline(path, sha256_of_bytes(opened.content), projects, problems)
     headings = "、".join(COLUMNS[name][0] for name in REQUIRED)
     raise DataProblem(
@@ -118,7 +118,16 @@ def read_pipeline(path: Path, *, last_quarter: int) -> Pipeline:
     )
 
 
-def _heading_row(sheet: Sheet) -> tuple[int, dict[str, int], dict[str, float]] | None:
+@dataclass(frozen=True)
+class _Form:
+    """Where a sheet holds the form: row of its headings, column and scale of each entry."""
+
+    top: int
+    columns: dict[str, int]
+    scales: dict[str, float]
+
+
+def _heading_row(sheet: Sheet) -> _Form | None:
     names = {normalise(h): key for key, hs in COLUMNS.items() for h in (key, *hs)}
     for top, row in enumerate(sheet.rows[:20]):
         columns: dict[str, int] = {}
@@ -135,12 +144,12 @@ def _heading_row(sheet: Sheet) -> tuple[int, dict[str, int], dict[str, float]] |
                     scales[key] = scale
         if all(name in columns for name in REQUIRED):
             default = _preamble_scale(sheet.rows[:top])
-            return top, columns, {name: scales.get(name, default) for name in _MONEY}
+            return _Form(top, columns, {name: scales.get(name, default) for name in _MONEY})
     return None
 
 
 def _preamble_scale(rows: list[list[Any]]) -> float:
-    """Unit of money above the table, 万元 when none is named."""
+    """Find the unit of money above the table, 万元 when none is named."""
     for row in rows:
         for cell in row:
             if isinstance(cell, str):
@@ -152,24 +161,19 @@ def _preamble_scale(rows: list[list[Any]]) -> float:
 
 
 def _read_rows(
-    sheet: Sheet,
-    top: int,
-    columns: dict[str, int],
-    scales: dict[str, float],
-    file: str,
-    last_quarter: int,
+    sheet: Sheet, form: _Form, file: str, last_quarter: int
 ) -> tuple[tuple[Project, ...], tuple[Problem, ...]]:
     projects: dict[str, Project] = {}
     problems: list[Problem] = []
-    for r, row in enumerate(sheet.rows[top + 1 :], start=top + 1):
+    for r, row in enumerate(sheet.rows[form.top + 1 :], start=form.top + 1):
         if all(cell is None for cell in row):
             continue
-        reader = _Row(row, columns, scales, last_quarter)
+        reader = _Row(row, form, last_quarter)
         project = reader.project(f"{sheet.name}!{r + 1}" if sheet.name else str(r + 1))
         if project is not None and project.code in projects:
             reader.fault("code", N_("the code is used by another project"))
         for name, text in reader.faults:
-            where = cell_name(r, columns.get(name, 0))
+            where = cell_name(r, form.columns.get(name, 0))
             details = {"code": reader.code or f"({r + 1})", "text": text}
             problems.append(
                 Problem("project-invalid", file, sheet.name, where, reader.unit, details=details)
@@ -182,11 +186,8 @@ def _read_rows(
 class _Row:
     """One row of the form; collects its faults."""
 
-    def __init__(
-        self, row: list[Any], columns: dict[str, int], scales: dict[str, float], last_quarter: int
-    ) -> None:
-        self.row, self.columns, self.scales = row, columns, scales
-        self.last_quarter = last_quarter
+    def __init__(self, row: list[Any], form: _Form, last_quarter: int) -> None:
+        self.row, self.form, self.last_quarter = row, form, last_quarter
         self.faults: list[tuple[str, str]] = []
         self.code, self.unit = self.text("code"), self.text("unit")
 
@@ -194,7 +195,7 @@ class _Row:
         self.faults.append((name, text))
 
     def cell(self, name: str) -> Any:
-        position = self.columns.get(name)
+        position = self.form.columns.get(name)
         return None if position is None or position >= len(self.row) else self.row[position]
 
     def text(self, name: str) -> str:
@@ -213,7 +214,7 @@ class _Row:
         if number < 0:
             self.fault(name, N_("a negative amount is not possible here"))
             return default
-        return number * self.scales.get(name, 1.0)
+        return number * self.form.scales.get(name, 1.0)
 
     def choice(self, name: str, table: dict[str, str]) -> str:
         value = table.get(normalise(self.text(name)))
@@ -248,11 +249,24 @@ class _Row:
         if start is None or self.faults:
             return None
         return Project(
-            self.code, self.text("name") or self.code, self.unit, start, int(build), life, total,
-            tuple(financing), self.text("sector"), self.text("purpose"), self.text("nature"),
-            self.number("income"), self.number("fund_income"), self.number("opex"), approved,
-            marking, place,
-        )  # fmt: skip
+            code=self.code,
+            name=self.text("name") or self.code,
+            unit=self.unit,
+            start_quarter=start,
+            build_quarters=int(build),
+            life_years=life,
+            total_investment=total,
+            financing=tuple(financing),
+            sector=self.text("sector"),
+            purpose=self.text("purpose"),
+            nature=self.text("nature"),
+            income=self.number("income"),
+            fund_income=self.number("fund_income"),
+            opex=self.number("opex"),
+            approved_on=approved,
+            illustrative=marking,
+            place=place,
+        )
 
     def day(self, name: str) -> dt.date | None:
         cell = self.cell(name)
@@ -278,7 +292,15 @@ class _Row:
         repayment: Any = self.choice("repayment", _REPAYMENTS)
         draw: Any = self.choice("draw", _DRAWS)
         return [
-            Tranche(source, amounts[source], tenor, grace, rate / 100, repayment, draw)
+            Tranche(
+                source=source,
+                amount=amounts[source],
+                tenor_years=tenor,
+                grace_years=grace,
+                rate=rate / 100,
+                repayment=repayment,
+                draw=draw,
+            )
             for source in SOURCES
             if amounts[source] > 0
         ]

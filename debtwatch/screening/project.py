@@ -7,6 +7,7 @@ compares the project's own cash with that service. Money is in yuan, rates are d
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -129,8 +130,9 @@ def debt_service(
 ) -> Service:
     """Yearly debt service of an amount outstanding from the start of year 1.
 
-    bullet: ``A i`` a year, ``A`` at the end. equal principal: ``A / (n - m)`` in years m+1..n, interest
-    on the opening balance. annuity: after the grace, ``A i / (1 - (1 + i)^-(n - m))`` a year.
+    bullet: ``A i`` a year, ``A`` at the end. equal principal: ``A / (n - m)`` in years m+1..n,
+    interest on the opening balance. annuity: after the grace, ``A i / (1 - (1 + i)^-(n - m))`` a
+    year.
 
     Parameters
     ----------
@@ -157,7 +159,9 @@ def debt_service(
     elif repayment == "equal_principal":
         principal[grace:] = amount / paying
     else:
-        level = amount / paying if rate == 0 else amount * rate / (1 - (1 + rate) ** -paying)
+        # expm1 keeps the digits of a rate near nothing.
+        share = rate / -math.expm1(-paying * math.log1p(rate)) if rate > 0 else 1 / paying
+        level = amount * share
         balance = amount
         for year in range(grace, years):
             principal[year] = level - balance * rate
@@ -242,8 +246,7 @@ def project_coverage(project: Project) -> Coverage | None:
     interest, principal, opening = np.zeros(years), np.zeros(years), np.zeros(years)
     for tranche in debts:
         n = round(tranche.tenor_years)
-        own = debt_service(tranche.amount, tranche.rate, n, grace=round(tranche.grace_years),
-                           repayment=tranche.repayment)  # fmt: skip
+        own = _tranche_service(tranche, tranche.amount)
         interest[:n] += own.interest
         principal[:n] += own.principal
         opening[:n] += own.opening
@@ -252,6 +255,17 @@ def project_coverage(project: Project) -> Coverage | None:
     net[first_year:] = project.income + project.fund_income - project.opex
     rate = sum(t.amount * t.rate for t in debts) / sum(t.amount for t in debts)
     return coverage(net.tolist(), Service(interest, principal, opening), rate)
+
+
+def _tranche_service(tranche: Tranche, amount: float) -> Service:
+    """Debt service of an amount on a tranche's terms."""
+    return debt_service(
+        amount,
+        tranche.rate,
+        round(tranche.tenor_years),
+        grace=round(tranche.grace_years),
+        repayment=tranche.repayment,
+    )
 
 
 @dataclass(frozen=True)
@@ -306,12 +320,13 @@ def project_flows(project: Project, first_quarter: int, quarters: int) -> Projec
         ledger = LEDGER_OF.get(tranche.source)
         if ledger is None or tranche.amount <= 0:
             continue
-        own = debt_service(1.0, tranche.rate, round(tranche.tenor_years),
-                           grace=round(tranche.grace_years), repayment=tranche.repayment)  # fmt: skip
+        own = _tranche_service(tranche, 1.0)
         for after, share in draw_shares(project, tranche.draw).items():
             start = project.start_quarter + after - first_quarter
-            _add_draw(own, tranche.amount * share, start, drawn[ledger], repaid[ledger],
-                      interest[ledger])  # fmt: skip
+            draw = _draw_flows(own, tranche.amount * share, start, quarters)
+            drawn[ledger] += draw.drawn
+            repaid[ledger] += draw.repaid
+            interest[ledger] += draw.interest
     done = project.start_quarter + project.build_quarters - first_quarter
     earned = np.where(np.arange(quarters) >= done, project.fund_income / 4, 0.0)
     return ProjectFlows(
@@ -322,10 +337,17 @@ def project_flows(project: Project, first_quarter: int, quarters: int) -> Projec
     )
 
 
-def _add_draw(
-    own: Service, amount: float, start: int, drawn: Array, repaid: Array, interest: Array
-) -> None:
-    quarters = len(drawn)
+@dataclass(frozen=True)
+class _DrawFlows:
+    """What one draw brings in and costs in each quarter ahead."""
+
+    drawn: Array
+    repaid: Array
+    interest: Array
+
+
+def _draw_flows(own: Service, amount: float, start: int, quarters: int) -> _DrawFlows:
+    drawn, repaid, interest = np.zeros(quarters), np.zeros(quarters), np.zeros(quarters)
     for k in range(max(start, 0), quarters):
         year = (k - start) // 4
         if year < len(own.interest):
@@ -334,8 +356,10 @@ def _add_draw(
             repaid[k] += amount * own.principal[year - 1]
     if start < quarters:
         drawn[max(start, 0)] += amount
+    return _DrawFlows(drawn, repaid, interest)
 
 
 def _last_four(flow: Array) -> Array:
-    total = np.cumsum(flow)
-    return total - np.concatenate([np.zeros(min(4, len(flow))), total[:-4]])
+    total: Array = np.cumsum(flow)
+    before: Array = np.concatenate([np.zeros(min(4, len(flow))), total[:-4]])
+    return total - before

@@ -3,13 +3,14 @@
 Each ledger obeys ``change in debt = uses - sources`` in every quarter::
 
     uses    = expenditure (with interest) + principal due + other uses
-    sources = own revenue (general) or fund revenue (special) + transfers + new and refinancing bonds
+    sources = own revenue (general) or fund revenue (special) + transfers
+              + new and refinancing bonds
 
-Closing rule of the central outlook: each ledger's net borrowing of the last four quarters goes on at
-the same yearly amount (new debt is a quota, spread evenly over the year); revenue and transfers grow
-at pooled rates; expenditure is what these sources allow. Principal due is refinanced at the share
-seen nationally, the rest is part of net borrowing. Swap bonds, where reported, end with the approved
-swap. In-year differences between receipts and payments are carried by treasury cash.
+Closing rule of the central outlook: each ledger's net borrowing of the last four quarters goes on
+at the same yearly amount (new debt is a quota, spread evenly over the year); revenue and transfers
+grow at pooled rates; expenditure is what these sources allow. Principal due is refinanced at the
+share seen nationally, the rest is part of net borrowing. Swap bonds, where reported, end with the
+approved swap. In-year differences between receipts and payments are carried by treasury cash.
 """
 
 from __future__ import annotations
@@ -126,7 +127,9 @@ def central_outlook(panel: Panel, basis: Basis, quarter: int) -> Outlook:
     ledgers, synthetic, problems = {}, {}, []
     for ledger in LEDGERS:
         swap = _swap(panel, column, horizon, quarter) if ledger == "special" else None
-        path, assumed, found = _ledger(panel, annual, ledger, column, quarter, rate, tenor, swap)
+        path, assumed, found = _ledger(
+            panel, ledger, column, quarter, rate=rate, tenor=tenor, swap=swap
+        )
         ledgers[ledger], synthetic[ledger] = path, assumed
         problems += found
     figures = {name: _over_four(path) for name, path in flows.items()}
@@ -140,9 +143,17 @@ def central_outlook(panel: Panel, basis: Basis, quarter: int) -> Outlook:
     _add_expenditure(figures, annual, ledgers, column)
     _add_single_balance(figures, annual, column, horizon)
     return Outlook(
-        quarter + 1, figures, rule_inputs(figures, basis), ledgers, growth, rate, tenor, own_terms,
-        synthetic, tuple(problems),
-    )  # fmt: skip
+        first_quarter=quarter + 1,
+        figures=figures,
+        inputs=rule_inputs(figures, basis),
+        ledgers=ledgers,
+        growth=growth,
+        new_rate=rate,
+        new_tenor=tenor,
+        own_terms=own_terms,
+        synthetic=synthetic,
+        problems=tuple(problems),
+    )
 
 
 def issue_terms(panel: Panel, column: int) -> tuple[Array, Array, NDArray[np.bool_]]:
@@ -166,14 +177,14 @@ def _latest(values: Array) -> Array:
 
 
 def _last_year(panel: Panel, name: str, column: int) -> Array:
-    """The four quarters to a quarter; their sum split by season where one of them is missing."""
+    """Take the four quarters to a quarter, or their sum split by season where one is missing."""
     quarters = panel.value(name)[:, max(column - 3, 0) : column + 1]
     if quarters.shape[1] < 4:
         quarters = np.full((len(panel.units), 4), np.nan)
     shares = defaults().shares(name)
     season = [shares[(panel.first_quarter + column - 3 + k) % 4] for k in range(4)]
     split = panel.yearly[name][:, column][:, None] * np.array(season)
-    return np.where(np.isnan(quarters).any(axis=1)[:, None], split, quarters)
+    return np.where(np.isnan(quarters).any(axis=1, keepdims=True), split, quarters)
 
 
 def _grown(base: Array, growth: Array) -> Array:
@@ -196,18 +207,19 @@ def _swap(panel: Panel, column: int, horizon: int, quarter: int) -> Array | None
     swap = panel.yearly.get("swap_bonds")
     if swap is None:
         return None
-    yearly = np.nan_to_num(swap[:, column], nan=0.0)
+    yearly: Array = np.nan_to_num(swap[:, column], nan=0.0)
     last = parse_quarter(defaults().swap.last_quarter) or 0
     ends = np.array([quarter + 1 + k <= last for k in range(horizon)])
-    return -yearly[:, None] / 4 * ~ends[None, :]
+    swapped: Array = -yearly[:, None] / 4 * ~ends[None, :]
+    return swapped
 
 
 def _ledger(
     panel: Panel,
-    annual: Mapping[str, Array],
     ledger: str,
     column: int,
     quarter: int,
+    *,
     rate: Array,
     tenor: Array,
     swap: Array | None,
@@ -220,13 +232,17 @@ def _ledger(
     net = np.repeat(((now - before) / 4)[:, None], horizon, axis=1)
     if swap is not None:
         net = net + swap
-    paid = annual.get(INTEREST[ledger], np.full(balance.shape, np.nan))[:, column]
+    paid = panel.yearly.get(INTEREST[ledger], np.full(balance.shape, np.nan))[:, column]
     average = (now + before) / 2
     old_rate = np.where(average > 0, paid / average, np.where(now == 0, 0.0, np.nan))
     existing = synthetic_ladder(
-        now, old_rate, tenor, shares=defaults().maturity.quarter_shares,
-        first_quarter=quarter + 1, quarters=horizon,
-    )  # fmt: skip
+        now,
+        old_rate,
+        tenor,
+        shares=defaults().maturity.quarter_shares,
+        first_quarter=quarter + 1,
+        quarters=horizon,
+    )
     principal, interest, synthetic = existing.principal, existing.interest, existing.synthetic
     listed, problems = _listed(panel, ledger, now, quarter, horizon)
     for row, (due, coupons) in listed.items():
@@ -239,8 +255,17 @@ def _ledger(
     interest = interest + rate[:, None] / 4 * np.maximum(opening - old_opening, 0.0)
     refinanced = np.minimum(defaults().maturity.refinanced_share * principal, principal + net)
     return (
-        Ledger(debt, net, principal, refinanced, interest, net + principal), synthetic, problems
-    )  # fmt: skip
+        Ledger(
+            debt=debt,
+            net_borrowing=net,
+            principal=principal,
+            refinanced=refinanced,
+            interest=interest,
+            issued=net + principal,
+        ),
+        synthetic,
+        problems,
+    )
 
 
 def _listed(
@@ -263,9 +288,15 @@ def _listed(
             details = {"listed": f"{total:,.0f}", "balance": f"{balance[row]:,.0f}"}
             field = f"{ledger}_debt_balance"
             problems.append(
-                Problem("bonds-do-not-sum", unit=str(unit), field=field, quarter=quarter,
-                        value=total, details=details)
-            )  # fmt: skip
+                Problem(
+                    "bonds-do-not-sum",
+                    unit=str(unit),
+                    field=field,
+                    quarter=quarter,
+                    value=total,
+                    details=details,
+                )
+            )
         else:
             found[row] = bond_ladder(outstanding, quarter + 1, horizon)
     return found, problems
@@ -279,10 +310,14 @@ def _add_expenditure(
 ) -> None:
     """Expenditure moves with the sources that pay for it: revenue, transfers, net borrowing."""
     sources = {
-        "general": (("gpb_revenue", 1.0), ("gpb_transfer_in", 1.0), ("gpb_transfer_out", -1.0),
-                    ("implied_net_transfers", 1.0)),
+        "general": (
+            ("gpb_revenue", 1.0),
+            ("gpb_transfer_in", 1.0),
+            ("gpb_transfer_out", -1.0),
+            ("implied_net_transfers", 1.0),
+        ),
         "special": (("gfb_revenue", 1.0), ("gfb_transfer_in", 1.0), ("gfb_transfer_out", -1.0)),
-    }  # fmt: skip
+    }
     for ledger, parts in sources.items():
         spent = annual.get(EXPENDITURE[ledger])
         if spent is None:

@@ -140,8 +140,9 @@ def write_counties(
     except OSError as error:
         raise ModelProblem(
             N_("{path} cannot be written: {reason}. Choose another folder."),
-            path=out, reason=error.strerror or error,
-        ) from error  # fmt: skip
+            path=out,
+            reason=error.strerror or error,
+        ) from error
     return SyntheticFiles(tables, out / "pipeline.xlsx", out / "README.txt")
 
 
@@ -174,21 +175,25 @@ def _check_numbers(counties: int, seed: int, last: int, projects: int) -> None:
     if not 1 <= counties <= MAX_COUNTIES:
         raise ModelProblem(
             N_("{value} counties cannot be made. Ask for 1 to {high}."),
-            value=counties, high=MAX_COUNTIES,
-        )  # fmt: skip
+            value=counties,
+            high=MAX_COUNTIES,
+        )
     if not 0 <= projects <= MAX_PROJECTS:
         raise ModelProblem(
             N_("{value} projects cannot be made. Ask for 0 to {high}."),
-            value=projects, high=MAX_PROJECTS,
-        )  # fmt: skip
+            value=projects,
+            high=MAX_PROJECTS,
+        )
     if seed < 0:
         raise ModelProblem(N_("The seed {value} is negative. Give 0 or more."), value=seed)
     low, high = quarter(FIRST_YEAR + YEARS, 1), quarter(LAST_YEAR - 2, 4)
     if not low <= last <= high:
         raise ModelProblem(
             N_("A history cannot end with {value}. Choose a quarter from {low} to {high}."),
-            value=quarter_text(last), low=quarter_text(low), high=quarter_text(high),
-        )  # fmt: skip
+            value=quarter_text(last),
+            low=quarter_text(low),
+            high=quarter_text(high),
+        )
 
 
 def _readme(synthetic: CountySet, projects: int, seed: int, workbooks: bool) -> str:

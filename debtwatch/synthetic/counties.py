@@ -127,7 +127,9 @@ def build(rng: Generator, dirt_rng: Generator, n: int, last: int) -> tuple[Count
         for s in dirt.slips
     }
     published = publication_dates(dirt_rng, first, dirt)
-    return CountySet(places, first, values, published, dirt, cells), capacity
+    return CountySet(
+        places=places, first=first, values=values, published=published, dirt=dirt, cells=cells
+    ), capacity
 
 
 def _as_reported(name: str, quarterly: Ints) -> Ints:

@@ -46,8 +46,9 @@ def simulate_debt(
     interest = np.clip(interest, 0.0262, 0.0388)
     out: dict[str, Ints] = {}
     for kind, ledger, share in (
-        ("general", "gpb", 1 - special_share), ("special", "gfb", special_share),
-    ):  # fmt: skip
+        ("general", "gpb", 1 - special_share),
+        ("special", "gfb", special_share),
+    ):
         pace = np.exp(rng.normal(0, 0.2, (n, 1)) + rng.normal(0, 0.2, (n, YEARS)))
         pace *= np.sqrt(ratio / _RATIO_MEDIAN)[:, None]
         growth = national[f"{kind}_growth"] * pace * restraint
@@ -84,11 +85,14 @@ def _ledger(
 def simulate_spending(rng: Generator, flows: dict[str, Ints]) -> dict[str, Ints]:
     """Spend what comes in: revenue, transfers and new bonds, less remittances and repayments."""
     general, fund = (
-        flows[f"{ledger}_revenue"] + flows[f"{ledger}_transfer_in"]
-        - flows[f"{ledger}_transfer_out"] + flows[f"new_{kind}_bonds"]
-        + flows[f"refinancing_{kind}_bonds"] - flows[f"{ledger}_debt_principal"]
+        flows[f"{ledger}_revenue"]
+        + flows[f"{ledger}_transfer_in"]
+        - flows[f"{ledger}_transfer_out"]
+        + flows[f"new_{kind}_bonds"]
+        + flows[f"refinancing_{kind}_bonds"]
+        - flows[f"{ledger}_debt_principal"]
         for ledger, kind in (("gpb", "general"), ("gfb", "special"))
-    )  # fmt: skip
+    )
     n = len(general)
     yearly = general.reshape(n, -1, 4).sum(axis=2) * np.exp(rng.normal(0, 0.015, (n, YEARS)))
     share = np.clip(rng.normal(0.58, 0.08, (n, 1)), 0.38, 0.8)

@@ -120,8 +120,9 @@ def _people_and_gdp(
     wobble = rng.normal(0, 0.0015, (n, len(ages))) * (ages > 0)
     residents = resident[:, None] * np.exp(-growth[:, None] * ages + wobble)
     registered = (resident / (1 - away))[:, None] * np.exp(-0.001 * ages + np.zeros((n, 1)))
-    gdp = annual_path(rng, size / (0.065 * np.exp(rng.normal(0, 0.2, n))), gdp_growth, province,
-                shock=0.012)  # fmt: skip
+    gdp = annual_path(
+        rng, size / (0.065 * np.exp(rng.normal(0, 0.2, n))), gdp_growth, province, shock=0.012
+    )
     return {
         "resident_population": _counts(residents),
         "registered_population": _counts(registered),
@@ -141,8 +142,12 @@ def _capacity(quarterly: dict[str, Ints], quarters: int) -> Floats:
     total = sum(
         sign * quarterly[name][:, quarters - 4 : quarters].sum(axis=1)
         for sign, name in (
-            (1, "gpb_revenue"), (1, "gpb_transfer_in"), (-1, "gpb_transfer_out"),
-            (1, "gfb_revenue"), (1, "gfb_transfer_in"), (-1, "gfb_transfer_out"),
+            (1, "gpb_revenue"),
+            (1, "gpb_transfer_in"),
+            (-1, "gpb_transfer_out"),
+            (1, "gfb_revenue"),
+            (1, "gfb_transfer_in"),
+            (-1, "gfb_transfer_out"),
         )
-    )  # fmt: skip
+    )
     return np.asarray(total, dtype=np.float64)

@@ -90,7 +90,7 @@ def propose(
         "批准日期": _approvals(rng, last, count),
         **income,
         "数据性质": ["合成"] * count,
-    }  # fmt: skip
+    }
     return pd.DataFrame(table, columns=list(PIPELINE_HEADINGS))
 
 

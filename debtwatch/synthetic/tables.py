@@ -124,9 +124,15 @@ def _fill_wide(book: Any, synthetic: CountySet, county: int, style: Style) -> No
         year, number = divmod(synthetic.first + t, 4)
         day = synthetic.published[county, t].astype(dt.date)
         texts = [
-            places.codes[county], places.names[county], "县级", places.province_codes[province],
-            style.period(year, number + 1), None, synthetic.status(t), "合成",
-        ]  # fmt: skip
+            places.codes[county],
+            places.names[county],
+            "县级",
+            places.province_codes[province],
+            style.period(year, number + 1),
+            None,
+            synthetic.status(t),
+            "合成",
+        ]
         sheet.write_row(row, 0, texts)
         if style.money_mark:
             sheet.write(row, 5, f"{day.year}年{day.month}月{day.day}日")
@@ -166,9 +172,12 @@ def _fill_across(book: Any, synthetic: CountySet, county: int, style: Style) -> 
         published = synthetic.published[county, quarters].max().astype(dt.date)
         remarks = (
             f"{title} {year}年财政收支与债务情况（累计数）　{SYNTHETIC_TITLE}",
-            f"地区编码：{places.codes[county]}", f"地区：{places.names[county]}", "级次：县级",
-            f"公布日期：{published}", f"数据状态：{synthetic.status(quarters[-1])}",
-        )  # fmt: skip
+            f"地区编码：{places.codes[county]}",
+            f"地区：{places.names[county]}",
+            "级次：县级",
+            f"公布日期：{published}",
+            f"数据状态：{synthetic.status(quarters[-1])}",
+        )
         sheet.write_column(0, 0, remarks)
         periods = [style.period(*_year_and_number(synthetic.first + t)) for t in quarters]
         sheet.write_row(len(remarks), 0, ["项目", "计量单位", *periods, "上级编码", "数据性质"])
