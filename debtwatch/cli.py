@@ -156,20 +156,22 @@ def report(
         bool, typer.Option("--all-units", help=_("A page for every government."))
     ] = False,
     lang: Lang = "zh",
+    capacity: Annotated[
+        str | None,
+        typer.Option(
+            help=_("Definition of capacity: mof_gross, ex_special_transfer, net_land, with_soe.")
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help=_("Seed of the random draws."))] = 20260930,
 ) -> None:
     """Write a quarterly report."""
-    from debtwatch.panel.period import parse_quarter  # noqa: PLC0415
     from debtwatch.reporting.quarterly import quarterly_report  # noqa: PLC0415
 
     _check_language(lang)
-    ordinal = parse_quarter(quarter)
-    if ordinal is None:
-        raise DataProblem(N_("“{text}” is not a quarter; write 2025Q4."), text=quarter)
     _announce(
         quarterly_report(
             store,
-            ordinal,
+            _quarter(quarter),
             as_of=_day(as_of) or _today(),
             out=out,
             projects=projects or [],
@@ -177,8 +179,39 @@ def report(
             units=unit or [],
             all_units=all_units,
             lang=lang,
+            capacity=capacity,
             seed=seed,
             progress=_progress(_("Pages")),
+        )
+    )
+
+
+@app.command(help=_("Explain one government's findings: the whole computation."))
+def explain(
+    unit: Annotated[str, typer.Argument(help=_("Code of the government."))],
+    store: StorePath,
+    quarter: Annotated[str, typer.Option(help=_("Quarter, such as 2025Q4."))],
+    *,
+    as_of: Annotated[
+        str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
+    ] = None,
+    rulebook: Annotated[
+        list[str] | None, typer.Option(help=_("A further rulebook, or FAMILY@VERSION to pin one."))
+    ] = None,
+    lang: Lang = "zh",
+) -> None:
+    """Explain the findings of a government."""
+    from debtwatch.reporting.explain import explain_unit  # noqa: PLC0415
+
+    _check_language(lang)
+    typer.echo(
+        explain_unit(
+            store,
+            unit,
+            _quarter(quarter),
+            as_of=_day(as_of) or _today(),
+            rulebooks=rulebook or [],
+            lang=lang,
         )
     )
 
@@ -191,6 +224,20 @@ def rulebooks_list() -> None:
     pick = language(preferred_code()).pick
     for book in load_rulebooks():
         typer.echo(f"{book.reference:<34} {book.status:<16} {pick(book.title.zh, book.title.en)}")
+
+
+@rulebooks_app.command(name="show", help=_("Print a rulebook as an official would read it."))
+def rulebooks_show(
+    rulebook: Annotated[str, typer.Argument(help=_("Id, family or FAMILY@VERSION."))],
+    lang: Lang = "zh",
+) -> None:
+    """Show one rulebook."""
+    from debtwatch.rules.describe import describe, find  # noqa: PLC0415
+    from debtwatch.rules.rulebook import load_rulebooks  # noqa: PLC0415
+
+    _check_language(lang)
+    for book in find(load_rulebooks(), rulebook):
+        typer.echo(describe(book, language(lang)))
 
 
 @rulebooks_app.command(name="test", help=_("Run the worked examples of rulebooks."))
@@ -253,6 +300,15 @@ def _today() -> dt.date:
     if epoch and epoch.isdigit():
         return dt.datetime.fromtimestamp(int(epoch), tz=dt.UTC).date()
     return dt.datetime.now(tz=dt.UTC).astimezone().date()
+
+
+def _quarter(text: str) -> int:
+    from debtwatch.panel.period import parse_quarter  # noqa: PLC0415
+
+    ordinal = parse_quarter(text)
+    if ordinal is None:
+        raise DataProblem(N_("“{text}” is not a quarter; write 2025Q4."), text=text)
+    return ordinal
 
 
 def _day(text: str | None) -> dt.date | None:

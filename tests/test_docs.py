@@ -32,3 +32,18 @@ def test_the_python_example_of_the_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - the example under test
     assert (tmp_path / "2024Q4" / "index.html").is_file()
+
+
+def test_the_guide_works_as_a_new_user_follows_it(tmp_path):
+    """The rulebook of the guide loads, its worked examples pass, it can be shown."""
+    from debtwatch.language import language
+    from debtwatch.rules.assess import run_case
+    from debtwatch.rules.describe import describe
+    from debtwatch.rules.rulebook import load_rulebook
+
+    text = (DOCS / "write-a-rulebook.md").read_text("utf-8")
+    path = tmp_path / "my-province-warning.toml"
+    path.write_text(re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1], "utf-8")
+    book = load_rulebook(path)
+    assert all(run_case(book, case).faults == () for case in book.case)
+    assert "本省县级债务提醒" in describe(book, language("zh"))

@@ -42,16 +42,11 @@ from debtwatch.reporting.study import (
     severity_of,
 )
 from debtwatch.reporting.unit_page import TIERS, UnitPages
+from debtwatch.rules.describe import STATUS_WORDS
 from debtwatch.rules.rulebook import UNKNOWN, Bilingual
 from debtwatch.screening.impact import ANYWAY, BROUGHT_FORWARD, CAUSED, LineEffect
 from debtwatch.screening.pipeline import Pipeline
 
-STATUS_WORDS = {
-    "official": N_("official"),
-    "practice": N_("practice"),
-    "reference": N_("reference"),
-    "project_default": N_("default of this tool"),
-}
 HISTORY_LENGTH = 12
 
 
@@ -92,6 +87,8 @@ class _Assembler:
         self.names = [str(n) for n in study.panel.units["name"]]
         self.printed = rows_to_print(study, options.units, all_units=options.all_units)
         self.now, self.before = study.levels(study.column), study.levels(study.before)
+        if study.before == study.column:  # no quarter to compare with
+            self.before = [UNKNOWN] * len(self.codes)
         headline = study.headline.id
         with_projects = {
             row: impact.with_projects[headline]
@@ -227,9 +224,10 @@ class _Assembler:
     def _counts(self) -> list[LevelCount]:
         book = self.study.headline_book
         counted = [Counter(x) for x in (self.now, self.before, self.ahead_with, self.ahead_without)]
+        outcomes = {o.id: o for version in (*self.study.versions, book) for o in version.outcome}
         return [
             LevelCount(o.id, self.pick(o.label), o.severity, *(c[o.id] for c in counted))
-            for o in sorted(book.outcome, key=lambda o: o.severity)
+            for o in sorted(outcomes.values(), key=lambda o: o.severity)
         ]
 
     def _flagged(self) -> list[Flag]:

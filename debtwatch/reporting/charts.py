@@ -8,7 +8,6 @@ style.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -17,7 +16,7 @@ import vl_convert as vlc
 
 from debtwatch.language import N_, language
 from debtwatch.panel.period import parse_quarter, quarter_end
-from debtwatch.reporting.context import PathPoint
+from debtwatch.reporting.context import PathPoint, RuleSegment
 
 #: Colours of levels by severity; always beside a word, never alone.
 SEVERITY_COLOURS = {0: "#3f8f5b", 1: "#d9a400", 2: "#d96a1d", 3: "#b3261e", 9: "#8a8f98"}
@@ -25,23 +24,15 @@ PAST, WITHOUT, WITH = "#111827", "#64748b", "#1d4ed8"
 KINDS = ("history", "without", "with")
 
 
-@dataclass(frozen=True)
-class ThresholdLine:
-    """A threshold as a chart draws it: its value, its words, the severity that begins there."""
-
-    value: float
-    label: str
-    severity: int
-
-
-def ratio_chart(path: Sequence[PathPoint], lines: Sequence[ThresholdLine], code: str) -> str:
+def ratio_chart(path: Sequence[PathPoint], segments: Sequence[RuleSegment], code: str) -> str:
     """History and outlook of the headline indicator over its threshold bands, as SVG.
 
     Parameters
     ----------
     path : sequence of PathPoint
-    lines : sequence of ThresholdLine
-        Thresholds, mildest first.
+    segments : sequence of RuleSegment
+        Versions of the rulebook over the quarters shown. Bands and lines reach only as far as the
+        version they belong to, so that a change of the rule is seen.
     code : str
         ``zh`` or ``en``.
 
@@ -52,15 +43,19 @@ def ratio_chart(path: Sequence[PathPoint], lines: Sequence[ThresholdLine], code:
     """
     if not path:
         return ""
-    top = max([p.value for p in path] + [line.value for line in lines[:1]]) * 1.12
+    lowest = [line.value for segment in segments for line in segment.lines[:1]]
+    top = round(max([p.value for p in path] + lowest) * 1.12, 4)
     points = [{"day": _day(p.quarter), "kind": p.kind, "value": round(p.value, 6)} for p in path]
-    first, last = min(str(p["day"]) for p in points), max(str(p["day"]) for p in points)
     spec = _with_data(
         _compiled(code),
         points=points,
-        bands=_bands(lines, round(top, 4), first, last),
-        lines=[{"value": x.value, "label": x.label, "day": last} for x in lines if x.value < top],
-    )
+        bands=[band for segment in segments for band in _bands(segment, top)],
+        lines=[
+            {"value": line.value, "label": line.label, "first": _day(segment.first),
+             "day": _day(segment.last)}
+            for segment in segments for line in segment.lines if line.value < top
+        ],
+    )  # fmt: skip
     svg = str(vlc.vega_to_svg(spec))
     return svg[svg.index("<svg") :]
 
@@ -69,11 +64,10 @@ def _day(quarter: str) -> str:
     return quarter_end(parse_quarter(quarter) or 0).isoformat()
 
 
-def _bands(
-    lines: Sequence[ThresholdLine], top: float, first: str, last: str
-) -> list[dict[str, object]]:
-    edges = [0.0, *(line.value for line in lines), float("inf")]
-    severities = [0, *(line.severity for line in lines)]
+def _bands(segment: RuleSegment, top: float) -> list[dict[str, object]]:
+    edges = [0.0, *(line.value for line in segment.lines), float("inf")]
+    severities = [0, *(line.severity for line in segment.lines)]
+    first, last = _day(segment.first), _day(segment.last)
     return [
         {"low": low, "high": min(high, top), "severity": severity, "first": first, "last": last}
         for low, high, severity in zip(edges, edges[1:], severities, strict=False)
@@ -118,7 +112,7 @@ def ratio_specification(code: str) -> dict[str, Any]:
     rules = (
         alt.Chart(alt.NamedData("lines"))
         .mark_rule(strokeDash=[2, 2], color="#6b7280")
-        .encode(y="value:Q")
+        .encode(x="first:T", x2="day:T", y="value:Q")
     )
     labels = (
         alt.Chart(alt.NamedData("lines"))

@@ -268,9 +268,62 @@ class IndicatorCard:
     rulebook: str = says("rulebook and version")
     sources: list[str] = says("law or practice")
     addressed: bool = says("whether the rule addresses this level of government")
+    edge: str = says("edges of the band that decided")
     why_missing: list[str] = says("why it cannot be computed")
     inputs: list[InputRow] = says("figures that went into it")
     thresholds: list[Threshold] = says("its thresholds")
+
+
+@dataclass(frozen=True)
+class SegmentLine:
+    """A threshold of one version of a rulebook."""
+
+    value: float = says("threshold", "decimal")
+    label: str = says("what begins there")
+    severity: int = says("severity of what begins there")
+
+
+@dataclass(frozen=True)
+class RuleSegment:
+    """The quarters to which one version of the headline rulebook applies."""
+
+    reference: str = says("family@version")
+    first: str = says("first quarter, within the history shown")
+    last: str = says("last quarter, within the outlook shown")
+    lines: list[SegmentLine] = says("thresholds of that version")
+
+
+@dataclass(frozen=True)
+class CapacityRow:
+    """The headline ratio under one definition of fiscal capacity."""
+
+    label: str = says("name of the definition")
+    text: str = says("the definition in words")
+    used: bool = says("whether the report uses it for this government")
+    capacity: float | None = says("capacity over four quarters", "yuan")
+    ratio: float | None = says("debt balance over this capacity", "decimal")
+
+
+@dataclass(frozen=True)
+class AnalogueIndicator:
+    """An indicator of another system on these accounts."""
+
+    label: str = says("name")
+    value: float | None = says("value", "as the system has it")
+    unit: str = says("ratio, percent, money, points, number or years")
+    band: str = says("band in words")
+
+
+@dataclass(frozen=True)
+class AnalogueRow:
+    """How another system would read these accounts: an analogue, never a level."""
+
+    title: str = says("the system")
+    reference: str = says("family@version")
+    outcome: str = says("outcome in words")
+    severity: int = says("severity of the outcome, 9 unknown")
+    indicators: list[AnalogueIndicator] = says("indicators that can be computed")
+    missing: list[str] = says("fields of the system that nothing here stands for")
 
 
 @dataclass(frozen=True)
@@ -349,6 +402,10 @@ class UnitPage:
     headroom: float | None = says("debt that still fits under it", "yuan")
     indicators: list[IndicatorCard] = says("indicators")
     path: list[PathPoint] = says("headline indicator: history and outlook")
+    segments: list[RuleSegment] = says("versions of the rulebook over the quarters shown")
+    capacities: list[CapacityRow] = says("the ratio under each definition of capacity")
+    analogues: list[AnalogueRow] = says("how other systems would read these accounts")
+    analogue_notes: list[str] = says("what stands for their quantities")
     parts: list[Part] = says("contributions to the last change")
     parts_total: float | None = says("the change itself", "decimal")
     service: list[ServiceYear] = says("debt service ahead")

@@ -86,6 +86,21 @@ class Figures:
         sign = "+" if value > 0 else "−" if value < 0 else "±"
         return f"{sign}{self.decimal(abs(value), digits)}"
 
+    def in_unit(self, value: float | None, unit: str) -> str:
+        """Write a value of any rulebook: ratios in percent, the rest as plain numbers.
+
+        Examples
+        --------
+        >>> figures = Figures("en", "large")
+        >>> figures.in_unit(0.625, "ratio"), figures.in_unit(3, "years")
+        ('62.5%', '3.00')
+        """
+        if value is None or not math.isfinite(value):
+            return MISSING
+        if unit == "ratio":
+            return self.percent(value)
+        return self.money(value) if unit == "money" else self.decimal(value, 2)
+
     def times(self, value: float | None) -> str:
         """Format a multiple, such as a coverage ratio."""
         return MISSING if value is None or not math.isfinite(value) else self.decimal(value, 2)

@@ -51,6 +51,7 @@ def quarterly_report(
     units: Sequence[str] = (),
     all_units: bool = False,
     lang: str = "zh",
+    capacity: str | None = None,
     seed: int = 20260930,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
@@ -74,6 +75,8 @@ def quarterly_report(
     all_units : bool
         A page for every government.
     lang : {"zh", "en"}
+    capacity : str, optional
+        Definition of fiscal capacity for governments that report their transfers.
     seed : int
         Printed and kept for random draws; the central outlook draws none.
     progress : callable, optional
@@ -92,6 +95,7 @@ def quarterly_report(
         quarter,
         rulebooks=books,
         asked=rulebooks,
+        capacity=capacity,
         projects=[p for pipeline in pipelines for p in pipeline.projects],
     )
     options = Options(seed, tuple(units), all_units, pipelines)

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from debtwatch import provenance, resources
 from debtwatch.errors import ModelProblem
 from debtwatch.language import N_, language
-from debtwatch.reporting.charts import ThresholdLine, ratio_chart
+from debtwatch.reporting.charts import ratio_chart
 from debtwatch.reporting.context import LevelCount, Meta, ReportContext, UnitPage
 from debtwatch.reporting.figures import Figures
 
@@ -53,12 +53,7 @@ def render_index(context: ReportContext) -> str:
 
 def render_unit(page: UnitPage, meta: Meta, counts: Sequence[LevelCount]) -> str:
     """Page of one government, as HTML."""
-    headline = page.indicators[0]
-    lines = [
-        ThresholdLine(t.line, f"{t.label} {t.line:.0%}", k + 1)
-        for k, t in enumerate(headline.thresholds)
-    ]
-    chart = ratio_chart(page.path, lines, meta.language)
+    chart = ratio_chart(page.path, page.segments, meta.language)
     environment = _environment(meta.language, meta.money_unit)
     return environment.get_template("unit.html").render(
         # The chart is made by our own code from escaped data: it is markup, not text.
@@ -172,6 +167,7 @@ def _environment(code: str, money_unit: str) -> Environment:
         money=figures.money,
         room=figures.headroom,
         times=figures.times,
+        in_unit=figures.in_unit,
         signed=lambda n: f"{n:+d}".replace("-", "−"),
         page_name=page_name,
     )

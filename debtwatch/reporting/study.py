@@ -58,6 +58,11 @@ class Study:
         Whether balances come once a year.
     rulebooks : tuple of ChosenRulebook
         The first gives the levels.
+    versions : tuple of Rulebook
+        Versions of the first one's family, oldest first; the period decides which applies. Only
+        the one asked for when a version was pinned.
+    known_rulebooks : tuple of Rulebook
+        All that were loaded.
     inputs : mapping from field to ndarray, shape (units, quarters)
         Rule inputs of the whole history.
     history : mapping from rulebook id to Assessment
@@ -79,6 +84,8 @@ class Study:
     before: int
     annual_source: bool
     rulebooks: tuple[ChosenRulebook, ...]
+    versions: tuple[Rulebook, ...]
+    known_rulebooks: tuple[Rulebook, ...]
     inputs: Mapping[str, Array]
     history: Mapping[str, Assessment]
     ahead: Mapping[str, Assessment]
@@ -101,11 +108,33 @@ class Study:
 
     def levels(self, column: int) -> list[str]:
         """Level of every unit at a column; unknown where it cannot be told or no rule applies."""
-        chosen = self.rulebooks[0]
-        quarter = self.panel.first_quarter + column
-        if not chosen.pinned and not chosen.rulebook.covers(quarter):
+        book = self.version_at(self.panel.first_quarter + column)
+        if book is None:
             return [UNKNOWN] * len(self.panel.units)
-        return [str(o) for o in self.history[chosen.rulebook.id].outcome_ids()[:, column]]
+        if book.id == self.headline_book.id:
+            return [str(o) for o in self.history[book.id].outcome_ids()[:, column]]
+        figures = {name: values[:, column] for name, values in self.inputs.items()}
+        return [str(o) for o in assess(book, figures).outcome_ids()]
+
+    def version_at(self, quarter: int) -> Rulebook | None:
+        """Version of the headline rulebook that applies to a quarter's accounts."""
+        if self.rulebooks[0].pinned:
+            return self.headline_book
+        in_force = [book for book in self.versions if book.covers(quarter)]
+        return in_force[-1] if in_force else None
+
+    def segments(self, first: int, last: int) -> list[tuple[Rulebook, int, int]]:
+        """Find the runs of quarters to which one version applies, between two quarters."""
+        runs: list[tuple[Rulebook, int, int]] = []
+        for quarter in range(first, last + 1):
+            book = self.version_at(quarter)
+            if book is None:
+                continue
+            if runs and runs[-1][0].id == book.id and runs[-1][2] == quarter - 1:
+                runs[-1] = (book, runs[-1][1], quarter)
+            else:
+                runs.append((book, quarter, quarter))
+        return runs
 
     def worst_levels(self, values: Mapping[int, Array] | None = None) -> list[str]:
         """Worst level over the quarters ahead; ``values`` replaces the outlook of some units."""
@@ -150,6 +179,7 @@ def run_study(
     rulebooks: tuple[Rulebook, ...],
     asked: Sequence[str] = (),
     projects: Sequence[Project] = (),
+    capacity: str | None = None,
 ) -> Study:
     """Compute everything a report says.
 
@@ -164,6 +194,8 @@ def run_study(
         Rulebooks beyond the default ones, or versions to pin.
     projects : sequence of Project
         Planned construction; those of unknown governments are left out and reported.
+    capacity : str, optional
+        Definition of fiscal capacity for governments that report their transfers.
 
     Raises
     ------
@@ -174,7 +206,7 @@ def run_study(
     annual_source = _is_annual(panel, column)
     compare = quarter - (4 if annual_source else 1)
     chosen = choose_rulebooks(rulebooks, asked, quarter)
-    basis = choose_basis(panel)
+    basis = choose_basis(panel, capacity)
     inputs = history_inputs(panel, basis)
     outlook = central_outlook(panel, basis, quarter)
     books = [c.rulebook for c in chosen]
@@ -194,6 +226,8 @@ def run_study(
         before=column if before is None else before,
         annual_source=annual_source,
         rulebooks=chosen,
+        versions=_versions(rulebooks, chosen[0]),
+        known_rulebooks=rulebooks,
         inputs=inputs,
         history=history,
         ahead=_ahead(books, outlook, balances_now),
@@ -203,6 +237,14 @@ def run_study(
         projects=by_unit,
         problems=(*problems, *outlook.problems),
     )
+
+
+def _versions(rulebooks: Sequence[Rulebook], chosen: ChosenRulebook) -> tuple[Rulebook, ...]:
+    """Versions of a family in order of their dates; one when it was pinned."""
+    if chosen.pinned:
+        return (chosen.rulebook,)
+    same = [r for r in rulebooks if r.family == chosen.rulebook.family and r.enabled]
+    return tuple(sorted(same, key=lambda r: r.effective_from))
 
 
 def _ahead(

@@ -10,23 +10,30 @@ from debtwatch.language import N_, Language
 from debtwatch.panel.fields import STATUS_NAMES, field_named
 from debtwatch.panel.implied import IMPLIED_FIELD
 from debtwatch.panel.panel import ESTIMATED, IMPLIED, Place
-from debtwatch.panel.period import quarter_text
+from debtwatch.panel.period import parse_quarter, quarter_text
 from debtwatch.reporting.context import (
+    AnalogueIndicator,
+    AnalogueRow,
+    CapacityRow,
     IndicatorCard,
     InputRow,
     Part,
     PathPoint,
     ProblemRow,
     ProjectCard,
+    RuleSegment,
+    SegmentLine,
     ServiceYear,
     Threshold,
     UnitPage,
 )
 from debtwatch.reporting.figures import Figures, choose_size
 from debtwatch.reporting.study import Study, binding_limit
-from debtwatch.rules.capacity import CAPACITY
+from debtwatch.rules.analogue import Reading, analogue_book, read_by_others
+from debtwatch.rules.assess import lines_of
+from debtwatch.rules.capacity import CAPACITY, capacity_by_variant
 from debtwatch.rules.expression import render, why_missing
-from debtwatch.rules.rulebook import Bilingual, Indicator, Rulebook
+from debtwatch.rules.rulebook import Band, Bilingual, Indicator, Rulebook
 from debtwatch.screening.impact import (
     ALREADY,
     ANYWAY,
@@ -87,6 +94,9 @@ class UnitPages:
         self.figures = Figures(language.code, choose_size(typical))
         self.places: dict[str, list[Place]] = {}
         self._decomposition = _decomposition(study)
+        self._capacities = capacity_by_variant(study.panel, study.basis, study.column)
+        now = {name: values[:, study.column] for name, values in study.inputs.items()}
+        self._others = read_by_others(now, study.known_rulebooks)
 
     def pages(self, rows: Sequence[int], levels: Sequence[tuple[str, str, str]]) -> list[UnitPage]:
         """Pages of some units; ``levels`` are now, before and the worst ahead with projects."""
@@ -105,6 +115,7 @@ class UnitPages:
         variant = study.basis.variants[row]
         problems = list(self.problems.get(unit, ()))
         room, left = binding_limit(study, row)
+        path = self._path(row)
         parts = self._parts(row)
         own = study.outlook.own_terms[row]
         return UnitPage(
@@ -127,7 +138,11 @@ class UnitPages:
                 for book in study.rulebooks
                 for indicator in book.rulebook.indicator
             ],
-            path=self._path(row),
+            path=path,
+            segments=self._segments(path),
+            capacities=self._capacity_rows(row),
+            analogues=self._analogues(row),
+            analogue_notes=self._analogue_notes(row),
             parts=parts,
             parts_total=_number(self._decomposition.change[row]) if parts else None,
             service=self._service(row),
@@ -209,6 +224,7 @@ class UnitPages:
             rulebook=book.reference,
             sources=[self.pick(source) for source in book.legal_source],
             addressed=not level or level in book.levels,
+            edge="" if band is None else _edge(band, indicator.unit, self.figures),
             why_missing=[] if value is not None else self._why(indicator, inputs),
             inputs=self._inputs(row, indicator.parsed.names()),
             thresholds=[
@@ -321,6 +337,98 @@ class UnitPages:
         shown = {key: self.figures.money(float(value)) for key, value in terms.items()}
         return [self.language.text(text).format(**shown)]
 
+    # -- rules beside the headline ----------------------------------------------------------------
+
+    def _segments(self, path: Sequence[PathPoint]) -> list[RuleSegment]:
+        """Versions of the headline rulebook over the quarters of the path."""
+        quarters = [q for p in path if (q := parse_quarter(p.quarter)) is not None]
+        if not quarters:
+            return []
+        return [
+            RuleSegment(book.reference, quarter_text(first), quarter_text(last), self._lines(book))
+            for book, first, last in self.study.segments(min(quarters), max(quarters))
+        ]
+
+    def _lines(self, book: Rulebook) -> list[SegmentLine]:
+        indicator = book.indicator_named(book.headline or book.indicator[0].id)
+        bands = {band.band: band for band in indicator.bands}
+        lines = []
+        for line in lines_of(book, indicator):
+            label = bands[line.band].label
+            words = self.pick(label) if label else line.band
+            lines.append(
+                SegmentLine(
+                    line.value, f"{words} {self.figures.percent(line.value, 0)}", line.severity
+                )
+            )
+        return lines
+
+    def _capacity_rows(self, row: int) -> list[CapacityRow]:
+        """Give the headline ratio under each definition of capacity that can be computed."""
+        debt = float(self.study.inputs["debt_balance"][row, self.study.column])
+        used = self.study.basis.variants[row].id
+        rows = []
+        for variant, capacities in self._capacities:
+            capacity = _number(float(capacities[row]))
+            ratio = debt / capacity if capacity and capacity > 0 else None
+            if capacity is not None or variant.id == used:
+                rows.append(
+                    CapacityRow(
+                        self.pick(variant.label),
+                        self.pick(variant.text),
+                        variant.id == used,
+                        capacity,
+                        _number(ratio),
+                    )
+                )
+        return rows
+
+    def _analogues(self, row: int) -> list[AnalogueRow]:
+        """How other systems would read these accounts."""
+        rows = []
+        for reading in self._others.readings:
+            book, result = reading.rulebook, reading.assessment
+            outcome = str(np.ravel(result.outcome_ids())[row])
+            known = next((o for o in book.outcome if o.id == outcome), None)
+            rows.append(
+                AnalogueRow(
+                    title=self.pick(book.title),
+                    reference=book.reference,
+                    outcome=self.pick(known.label) if known else self.language.text(N_("No data")),
+                    severity=known.severity if known else 9,
+                    indicators=self._analogue_indicators(row, reading),
+                    missing=list(reading.missing),
+                )
+            )
+        return rows
+
+    def _analogue_indicators(self, row: int, reading: Reading) -> list[AnalogueIndicator]:
+        found = []
+        for indicator in reading.rulebook.indicator:
+            value = _number(float(np.ravel(reading.assessment.values[indicator.id])[row]))
+            code = int(np.ravel(reading.assessment.bands[indicator.id])[row])
+            if value is None or code < 0:
+                continue
+            band = indicator.bands[code]
+            words = self.pick(band.label) if band.label else ""
+            found.append(
+                AnalogueIndicator(self.pick(indicator.label), value, indicator.unit, words)
+            )
+        return found
+
+    def _analogue_notes(self, row: int) -> list[str]:
+        """Say what stands for the quantities of other systems, and where something is left out."""
+        left_out = {
+            definition.name: definition.otherwise_text
+            for definition, used in self._others.remarks
+            if bool(np.ravel(used)[row])
+        }
+        notes = []
+        for definition in analogue_book().definition:
+            note, second = self.pick(definition.text), left_out.get(definition.name)
+            notes.append(f"{note} ({self.pick(second)})" if second else note)
+        return notes
+
     # -- history, change, service -----------------------------------------------------------------
 
     def _path(self, row: int) -> list[PathPoint]:
@@ -413,6 +521,19 @@ class UnitPages:
             top_ups=None if covered is None else float(covered.top_ups.sum()),
             top_up_years=None if covered is None else int((covered.top_ups > 0).sum()),
         )
+
+
+def _edge(band: Band, unit: str, figures: Figures) -> str:
+    """Edges of a band in words of mathematics, such as 120% ≤ x < 200%."""
+
+    def shown(edge: float) -> str:
+        return figures.percent(edge, 0) if unit == "ratio" else figures.decimal(edge, 2)
+
+    low = next((f"{shown(e)} {s} " for e, s in ((band.ge, "≤"), (band.gt, "<")) if e is not None),
+               "")  # fmt: skip
+    high = next((f" {s} {shown(e)}" for e, s in ((band.le, "≤"), (band.lt, "<")) if e is not None),
+                "")  # fmt: skip
+    return f"{low}x{high}" if low or high else ""
 
 
 def _behind(place: Place, name: str, quarter: int) -> bool:

@@ -37,6 +37,15 @@ class Total(_Part):
     use: str
 
 
+class VariantCase(_Part):
+    """A worked example of a capacity definition."""
+
+    id: str
+    inputs: dict[str, float]
+    general: float
+    fund: float
+
+
 class Variant(_Part):
     """One definition of fiscal capacity."""
 
@@ -48,6 +57,10 @@ class Variant(_Part):
     fund_capacity: str
     if_absent_zero: tuple[str, ...] = ()
     estimated: bool = False
+    case: tuple[VariantCase, ...] = ()
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
     def formulas(self) -> tuple[Formula, Formula]:
         """Formulas of general and fund capacity."""
@@ -112,14 +125,51 @@ class Basis:
         return tuple(name for name in used if self.absent[name][row])
 
 
-def choose_basis(panel: Panel) -> Basis:
-    """Choose each unit's capacity: all transfers where they are reported, else implied ones."""
+def choose_basis(panel: Panel, asked: str | None = None) -> Basis:
+    """Choose each unit's capacity: all transfers where they are reported, else implied ones.
+
+    Parameters
+    ----------
+    panel : Panel
+    asked : str, optional
+        A variant's id: used by every unit that reports transfers.
+
+    Raises
+    ------
+    RulebookProblem
+        When no variant has the id.
+    """
     book = {variant.id: variant for variant in capacity_book().variant}
+    if asked is not None and asked not in book:
+        raise RulebookProblem(
+            N_("There is no capacity variant “{asked}”. Known: {known}."),
+            asked=asked,
+            known=", ".join(book),
+        )
     reports = ~np.all(np.isnan(panel.value("gpb_transfer_in")), axis=1)
-    variants = tuple(book["mof_gross" if r else "implied_transfers"] for r in reports)
+    own = asked or "mof_gross"
+    variants = tuple(book[own if reported else "implied_transfers"] for reported in reports)
     names = {name for variant in book.values() for name in variant.if_absent_zero}
     absent = {name: _never_reported(panel, name) for name in names}
     return Basis(variants, absent)
+
+
+def capacity_by_variant(panel: Panel, basis: Basis, column: int) -> list[tuple[Variant, Array]]:
+    """Fiscal capacity of every unit under each variant at a quarter.
+
+    Returns
+    -------
+    list of (variant, ndarray of shape (units,))
+        Missing where a line of the variant is not reported.
+    """
+    figures = {name: values[:, column] for name, values in panel.yearly.items()}
+    return [
+        (
+            variant,
+            rule_inputs(figures, Basis((variant,) * len(panel.units), basis.absent))[CAPACITY],
+        )
+        for variant in capacity_book().variant
+    ]
 
 
 def _never_reported(panel: Panel, name: str) -> NDArray[np.bool_]:

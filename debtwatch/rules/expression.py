@@ -84,6 +84,27 @@ class Formula:
         """Fields and indicators it uses, in order of appearance."""
         return tuple(dict.fromkeys(n.value for n in _walk(self.root) if n.kind == "name"))
 
+    def bands_named(self) -> list[tuple[str | None, tuple[str, ...]]]:
+        """List indicators and bands that a combination rule names; None for any indicator.
+
+        Examples
+        --------
+        >>> parse("cls('i1') == 'high' or n_of(['i2'], 'low') >= 1").bands_named()
+        [('i1', ('high',)), ('i2', ('low',))]
+        """
+        found: list[tuple[str | None, tuple[str, ...]]] = []
+        for node in _walk(self.root):
+            words = [part.value for part in node.parts if part.kind == "text"]
+            if node.kind == "compare" and node.parts[0].value == "cls":
+                own = [p.value for p in node.parts[0].parts]
+                listed = [p.value for p in node.parts[1].parts if p.kind == "text"]
+                found.append((own[0] if own else None, tuple(words + listed)))
+            elif node.kind == "call" and node.value == "n":
+                found.append((None, tuple(words)))
+            elif node.kind == "call" and node.value == "n_of":
+                found += [(part.value, tuple(words)) for part in node.parts[0].parts]
+        return found
+
 
 def _walk(node: Node) -> Iterator[Node]:
     yield node
@@ -335,8 +356,11 @@ def evaluate(
     >>> float(evaluate(parse("a / b"), {"a": 1.0, "b": 0.0}))
     nan
     """
-    with np.errstate(all="ignore"):
-        result = _Evaluator(formula.text, inputs, functions or {}).value(formula.root)
+    try:
+        with np.errstate(all="ignore"):
+            result = _Evaluator(formula.text, inputs, functions or {}).value(formula.root)
+    except (TypeError, ValueError) as error:  # shapes or kinds of values that do not fit
+        raise _problem(formula.text, f"the values given do not fit it ({error})") from error
     return np.asarray(result, dtype=np.float64) if not isinstance(result, Text | Series) else result
 
 
@@ -363,6 +387,8 @@ class _Evaluator:
             return float(given)
         if isinstance(given, list | tuple):
             return Series(np.asarray(given, dtype=np.float64))
+        if isinstance(given, np.ndarray) and given.dtype.kind in "OUS":
+            return text_column(given)
         return given
 
     def _negative(self, node: Node) -> Any:
@@ -386,6 +412,8 @@ class _Evaluator:
             return self._inside(node)
         left, right = (self.value(part) for part in node.parts)
         if isinstance(left, Text) or isinstance(right, Text):
+            if _all_missing(left) or _all_missing(right):
+                return np.float64(np.nan)
             return self._same_text(left, right, node.value)
         return self._elementwise(_COMPARISONS[node.value], [left, right])
 
@@ -464,6 +492,30 @@ class _Evaluator:
         if node.value == "mean":
             result = self._elementwise(np.divide, [result, float(len(values))])
         return result
+
+
+def text_column(words: NDArray[Any]) -> Text:
+    """Words as codes; None, NaN and empty words are missing.
+
+    Examples
+    --------
+    >>> text_column(np.array(["b", None, "a", "b"], dtype=object)).codes.tolist()
+    [1, -1, 0, 1]
+    """
+    flat = np.ravel(words)
+    absent = [w is None or w == "" or (isinstance(w, float) and math.isnan(w)) for w in flat]
+    plain = [None if gone else str(w) for w, gone in zip(flat, absent, strict=True)]
+    categories = tuple(sorted({w for w in plain if w is not None}))
+    position = {word: code for code, word in enumerate(categories)}
+    codes = np.array([-1 if w is None else position[w] for w in plain], dtype=np.int32)
+    return Text(codes.reshape(np.shape(words)), categories)
+
+
+def _all_missing(value: Any) -> bool:
+    """Whether a value that is no text is missing throughout."""
+    if isinstance(value, Text | Series):
+        return False
+    return bool(np.all(np.isnan(np.asarray(value, dtype=np.float64))))
 
 
 def _divide(left: Any, right: Any) -> Any:

@@ -244,6 +244,20 @@ class Rulebook(_Part):
             unknown = sorted(set(rule.parsed.names()) - known)
             if unknown:
                 faults.append(f"rule “{rule.when}” uses {', '.join(unknown)}, not declared")
+            faults += [f"rule “{rule.when}”: {fault}" for fault in self._band_faults(rule)]
+        return faults
+
+    def _band_faults(self, rule: Rule) -> list[str]:
+        """Bands and indicators that a rule names must exist: a slip would never hit."""
+        bands = {i.id: {*(b.band for b in i.bands), NA} for i in self.indicator}
+        faults = []
+        for indicator, named in rule.parsed.bands_named():
+            if indicator is not None and indicator not in bands:
+                faults.append(f"no indicator is named {indicator}")
+                continue
+            known = bands[indicator] if indicator else set().union(*bands.values())
+            faults += [f"{indicator or 'no indicator'} has no band {band}"
+                       for band in named if band not in known]  # fmt: skip
         return faults
 
     def _outcome_faults(self) -> list[str]:
