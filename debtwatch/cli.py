@@ -216,6 +216,30 @@ def explain(
     )
 
 
+@app.command(help=_("Apply one rulebook to a plain table of its fields."))
+def assess(
+    rulebook: Annotated[str, typer.Argument(help=_("Id, family or FAMILY@VERSION."))],
+    table: Annotated[Path, typer.Argument(help=_("Table: csv, xlsx or parquet."))],
+    out: Annotated[Path, typer.Option("--out", help=_("File to write: csv, xlsx or parquet."))],
+    period: Annotated[
+        str | None, typer.Option(help=_("Column of periods, which choose the version."))
+    ] = None,
+) -> None:
+    """Assess a table."""
+    from debtwatch.rules.rulebook import load_rulebooks  # noqa: PLC0415
+    from debtwatch.rules.table import assess_file  # noqa: PLC0415
+
+    words = language(preferred_code())
+    result = assess_file(table, out, load_rulebooks(), rulebook, period=period, as_of=_today())
+    for note in result.notes:
+        typer.echo(_printable(note.text(words)), err=True)
+    typer.echo(_("{rows} rows: {outcomes}").format(
+        rows=len(result.added),
+        outcomes=", ".join(f"{name} {count}" for name, count in result.outcomes()),
+    ))  # fmt: skip
+    typer.echo(_("Open {path}").format(path=out.resolve()))
+
+
 @rulebooks_app.command(name="list", help=_("List the rulebooks."))
 def rulebooks_list() -> None:
     """List rulebooks."""

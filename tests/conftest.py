@@ -11,10 +11,15 @@ from typing import Any
 
 import pytest
 import xlsxwriter
+from hypothesis import settings
 
 from debtwatch.panel.panel import Panel, build_panel
 from debtwatch.panel.read import read_file
 from debtwatch.panel.store import Known, open_store
+
+# The same examples on every machine; `make fuzz` draws new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "china-issuers"

@@ -76,7 +76,7 @@ def project(code="A", amount=84_000.0, start=START, build=8, **options):
 
 
 def study(path, projects):
-    now = {"debt_ratio": np.array([1.8])}
+    now = {("cn-debt-tiers", "debt_ratio"): np.array([1.8])}
     one = ImpactStudy(path, basis(), [TIERS], balances_now={}, now=now, levels=["county"])
     return one.run({0: projects} if projects else {}, 1)[0]
 

@@ -249,3 +249,32 @@ def test_all_rulebooks_are_there():
     assert all(b.disabled_because for b in BOOKS if not b.enabled)
     assert np.unique([b.reference for b in BOOKS]).size == 44
     assert AS_OF
+
+
+# -- wide calibre ----------------------------------------------------------------------------------
+
+
+def test_wide_calibre_debt_is_shown_only_where_it_is_supplied(workbook, tmp_path):
+    from debtwatch.panel.read import read_file
+    from debtwatch.panel.store import open_store
+    from tests.conftest import county_rows
+
+    rows = county_rows() + county_rows(unit="900002", name="乙县")[2:]
+    rows[1] = [*rows[1], "融资平台有息债务"]
+    for row in rows[2:18]:
+        row.append(250_000)
+    with open_store(tmp_path / "s.duckdb", create=True) as store:
+        store.add(read_file(workbook(rows)), known_from=dt.date(2026, 1, 20))
+    written = quarterly_report(
+        tmp_path / "s.duckdb",
+        quarter(2025, 4),
+        lang="en",
+        as_of=dt.date(2026, 2, 1),
+        out=tmp_path / "r",
+    )
+    cards = {p.unit: [c.id for c in p.indicators] for p in written.context.pages}
+    assert "lgfv_debt_ratio" in cards["900001"]
+    assert "lgfv_debt_ratio" not in cards["900002"]
+    assert {u.effect for u in written.context.units} == {""}
+    levels = {u.unit: (u.level, u.level_with) for u in written.context.units}
+    assert levels["900001"] == levels["900002"]

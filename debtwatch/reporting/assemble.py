@@ -40,6 +40,7 @@ from debtwatch.reporting.study import (
     binding_limit,
     rows_to_print,
     severity_of,
+    thresholds,
 )
 from debtwatch.reporting.unit_page import TIERS, UnitPages
 from debtwatch.rules.describe import STATUS_WORDS
@@ -168,6 +169,7 @@ class _Assembler:
             annual_source=study.annual_source,
             horizon_end=quarter_text(outlook.first_quarter + outlook.quarters - 1),
             money_unit=figures.money_unit,
+            thresholds=list(thresholds(study)),
             headline_label=self.pick(study.headline.label),
             rulebooks=[self._rulebook(chosen) for chosen in study.rulebooks],
             assumptions=[

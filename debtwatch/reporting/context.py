@@ -70,6 +70,7 @@ class Meta:
     annual_source: bool = says("whether the accounts are annual, so that quarters are estimated")
     horizon_end: str = says("last quarter of the outlook")
     money_unit: str = says("unit amounts are shown in")
+    thresholds: list[float] = says("thresholds of the rulebooks used", "decimal")
     headline_label: str = says("name of the headline indicator")
     rulebooks: list[RulebookUsed] = says("rulebooks used")
     assumptions: list[Assumption] = says("growth assumed in the central outlook")

@@ -29,10 +29,13 @@ class Figures:
         ``zh`` or ``en``.
     size : str
         ``large`` (亿元, CNY bn) or ``small`` (万元, CNY million).
+    thresholds : tuple of float
+        Ratios that rounding must not reach: 199.97 % is not shown as 200.0 %.
     """
 
     language: str
     size: str
+    thresholds: tuple[float, ...] = ()
 
     @property
     def money_unit(self) -> str:
@@ -73,10 +76,21 @@ class Figures:
         --------
         >>> Figures("zh", "large").percent(1.2345)
         '123.5%'
+        >>> Figures("zh", "large", (2.0,)).percent(1.9997)
+        '199.97%'
         """
         if ratio is None or not math.isfinite(ratio):
             return MISSING
+        while digits < 6 and self._reaches(ratio, digits):
+            digits += 1
         return f"{self.decimal(_half_up(ratio * 100, digits), digits)}%"
+
+    def _reaches(self, ratio: float, digits: int) -> bool:
+        """Whether rounding would move a ratio onto a threshold it is not at."""
+        shown = _half_up(ratio * 100, digits)
+        return any(
+            abs(shown - 100 * line) < 1e-9 and abs(ratio - line) > 1e-9 for line in self.thresholds
+        )
 
     def points(self, ratio: float | None, digits: int = 1) -> str:
         """Format a difference of ratios in percentage points, with its sign."""

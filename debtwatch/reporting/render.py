@@ -45,7 +45,7 @@ def page_name(code: str) -> str:
 def render_index(context: ReportContext) -> str:
     """Index page of a report, as HTML."""
     fields = {f.name: getattr(context, f.name) for f in dataclasses.fields(context)}
-    environment = _environment(context.meta.language, context.meta.money_unit)
+    environment = _environment_of(context.meta)
     return environment.get_template("index.html").render(
         **fields, labels=_labels(context.counts), script=_asset("table.js")
     )
@@ -54,7 +54,7 @@ def render_index(context: ReportContext) -> str:
 def render_unit(page: UnitPage, meta: Meta, counts: Sequence[LevelCount]) -> str:
     """Page of one government, as HTML."""
     chart = ratio_chart(page.path, page.segments, meta.language)
-    environment = _environment(meta.language, meta.money_unit)
+    environment = _environment_of(meta)
     return environment.get_template("unit.html").render(
         # The chart is made by our own code from escaped data: it is markup, not text.
         page=page,
@@ -147,8 +147,12 @@ def build_manifest(context: ReportContext, rulebooks: dict[str, str]) -> dict[st
 # -- parts ---------------------------------------------------------------------------------------
 
 
+def _environment_of(meta: Meta) -> Environment:
+    return _environment(meta.language, meta.money_unit, tuple(meta.thresholds))
+
+
 @cache
-def _environment(code: str, money_unit: str) -> Environment:
+def _environment(code: str, money_unit: str, thresholds: tuple[float, ...]) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(resources.templates()),
         autoescape=True,
@@ -160,7 +164,8 @@ def _environment(code: str, money_unit: str) -> Environment:
     environment.install_gettext_translations(  # type: ignore[attr-defined]
         language(code).translations, newstyle=True
     )
-    figures = Figures(code, "large" if money_unit in {"亿元", "CNY bn"} else "small")
+    size = "large" if money_unit in {"亿元", "CNY bn"} else "small"
+    figures = Figures(code, size, thresholds)
     environment.filters.update(
         percent=figures.percent,
         points=figures.points,

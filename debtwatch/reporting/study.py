@@ -16,7 +16,7 @@ from debtwatch.language import N_
 from debtwatch.panel.panel import Panel
 from debtwatch.panel.period import quarter_text
 from debtwatch.panel.problem import Problem
-from debtwatch.rules.assess import Assessment, assess
+from debtwatch.rules.assess import Assessment, assess, lines_of
 from debtwatch.rules.capacity import Basis, choose_basis, history_inputs
 from debtwatch.rules.expression import Array
 from debtwatch.rules.rulebook import UNKNOWN, Indicator, Rulebook, choose
@@ -30,6 +30,7 @@ from debtwatch.screening.impact import (
 from debtwatch.screening.project import Project
 from debtwatch.sustainability.accounts import Outlook, central_outlook
 
+WIDE_RULEBOOK = "cn-debt-tiers-wide"
 DEFAULT_RULEBOOKS = ("cn-debt-tiers", "cn-debt-quota", "cn-fiscal-restructuring")
 
 
@@ -161,7 +162,9 @@ class Study:
 
     def flagging(self, row: int) -> list[LineEffect]:
         """Effects on the thresholds that flag a unit."""
-        return [e for e in self.impacts[row].lines if self.study.flags(e.line)]
+        return [
+            e for e in self.impacts[row].lines if self.study.flags(e.line) and self.study.counts(e)
+        ]
 
     def limits(self, row: int) -> list[LineEffect]:
         """Effects on legal limits of the balance."""
@@ -205,14 +208,18 @@ def run_study(
     column = _column_with_figures(panel, quarter)
     annual_source = _is_annual(panel, column)
     compare = quarter - (4 if annual_source else 1)
-    chosen = choose_rulebooks(rulebooks, asked, quarter)
+    chosen = choose_rulebooks(rulebooks, [*_wide(panel, rulebooks), *asked], quarter)
     basis = choose_basis(panel, capacity)
     inputs = history_inputs(panel, basis)
     outlook = central_outlook(panel, basis, quarter)
     books = [c.rulebook for c in chosen]
     history = {book.id: assess(book, inputs) for book in books}
     balances_now = balances_at(panel.yearly, column, outlook.quarters)
-    now = {name: values[:, column] for a in history.values() for name, values in a.values.items()}
+    now = {
+        (book, name): values[:, column]
+        for book, assessed in history.items()
+        for name, values in assessed.values.items()
+    }
     levels = [str(level) for level in panel.units["level"]]
     study = ImpactStudy(outlook, basis, books, balances_now=balances_now, now=now, levels=levels)
     by_unit, problems = _by_unit(panel, projects)
@@ -237,6 +244,13 @@ def run_study(
         projects=by_unit,
         problems=(*problems, *outlook.problems),
     )
+
+
+def _wide(panel: Panel, rulebooks: Sequence[Rulebook]) -> list[str]:
+    """Name the wide-calibre rulebook, only where a user supplied hidden or LGFV debt."""
+    supplied = {"hidden_debt_balance", "lgfv_interest_bearing_debt"} & set(panel.values)
+    known = any(book.id == WIDE_RULEBOOK for book in rulebooks)
+    return [WIDE_RULEBOOK] if supplied and known else []
 
 
 def _versions(rulebooks: Sequence[Rulebook], chosen: ChosenRulebook) -> tuple[Rulebook, ...]:
@@ -381,3 +395,14 @@ def binding_limit(study: Study, row: int) -> tuple[LineEffect | None, float | No
         return None, None
     least = min(candidates, key=lambda e: e.headroom_after or 0.0)
     return least, least.headroom_after
+
+
+def thresholds(study: Study) -> tuple[float, ...]:
+    """Every threshold of the rulebooks used, once, smallest first."""
+    lines = [
+        line.value
+        for chosen in study.rulebooks
+        for indicator in chosen.rulebook.indicator
+        for line in lines_of(chosen.rulebook, indicator)
+    ]
+    return tuple(sorted(set(lines)))

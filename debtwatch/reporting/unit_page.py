@@ -28,7 +28,13 @@ from debtwatch.reporting.context import (
     UnitPage,
 )
 from debtwatch.reporting.figures import Figures, choose_size
-from debtwatch.reporting.study import Study, binding_limit
+from debtwatch.reporting.study import (
+    WIDE_RULEBOOK,
+    ChosenRulebook,
+    Study,
+    binding_limit,
+    thresholds,
+)
 from debtwatch.rules.analogue import Reading, analogue_book, read_by_others
 from debtwatch.rules.assess import lines_of
 from debtwatch.rules.capacity import CAPACITY, capacity_by_variant
@@ -91,7 +97,7 @@ class UnitPages:
         self.codes = [str(u) for u in study.panel.units.index]
         debt = study.inputs["debt_balance"][:, study.column]
         typical = float(np.nanmedian(debt)) if not np.isnan(debt).all() else 0.0
-        self.figures = Figures(language.code, choose_size(typical))
+        self.figures = Figures(language.code, choose_size(typical), thresholds(study))
         self.places: dict[str, list[Place]] = {}
         self._decomposition = _decomposition(study)
         self._capacities = capacity_by_variant(study.panel, study.basis, study.column)
@@ -137,6 +143,7 @@ class UnitPages:
                 self._card(row, book.rulebook, indicator)
                 for book in study.rulebooks
                 for indicator in book.rulebook.indicator
+                if book.rulebook.id != WIDE_RULEBOOK or self._supplied(row, book, indicator)
             ],
             path=path,
             segments=self._segments(path),
@@ -154,6 +161,11 @@ class UnitPages:
             problems=problems[:MOST_PROBLEMS],
             problems_left=max(len(problems) - MOST_PROBLEMS, 0),
         )
+
+    def _supplied(self, row: int, book: ChosenRulebook, indicator: Indicator) -> bool:
+        """Whether wide-calibre debt was supplied for a unit; without it nothing is shown."""
+        values = self.study.history[book.rulebook.id].values[indicator.id]
+        return bool(np.isfinite(values[row, self.study.column]))
 
     def field_label(self, name: str) -> str:
         """Name of a field or of a derived total."""
@@ -588,13 +600,15 @@ def _decomposition(study: Study) -> Decomposition:
             "fund_all": np.where(land_known, 0.0, fund),
         }
 
-    swapped = study.inputs.get("swap_bonds")
+    # Swaps over the time compared: four quarters, or the one quarter.
+    over_year = study.compare == study.quarter - 4
+    swapped = (study.inputs if over_year else study.panel.values).get("swap_bonds")
     return decompose_ratio(
         debt(before),
         debt(now),
         capacity(before),
         capacity(now),
-        None if swapped is None or study.compare != study.quarter - 4 else swapped[:, now],
+        None if swapped is None else swapped[:, now],
     )
 
 

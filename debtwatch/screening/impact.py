@@ -301,7 +301,7 @@ class ImpactStudy:
         The first gives the headline indicator.
     balances_now : mapping from field to ndarray
         Balances of the report's quarter, repeated over the quarters ahead, for limits.
-    now : mapping from indicator to ndarray, shape (units,)
+    now : mapping from (rulebook, indicator) to ndarray, shape (units,)
         Values at the report's quarter.
     levels : sequence of str
         Level of each unit: a rulebook's lines apply to the levels it addresses.
@@ -314,7 +314,7 @@ class ImpactStudy:
         rulebooks: Sequence[Rulebook],
         *,
         balances_now: Mapping[str, Array],
-        now: Mapping[str, Array],
+        now: Mapping[tuple[str, str], Array],
         levels: Sequence[str],
     ) -> None:
         self.outlook, self.basis, self.rulebooks = outlook, basis, tuple(rulebooks)
@@ -377,6 +377,12 @@ class ImpactStudy:
             return line.indicator == headline.headline
         return line.severity >= 2 and not self.is_limit(line)
 
+    def counts(self, effect: LineEffect) -> bool:
+        """Whether an effect tells something: a lack of data counts for the headline alone."""
+        headline = self.rulebooks[0]
+        own = effect.line.rulebook == headline.id and effect.line.indicator == headline.headline
+        return own or effect.effect != NO_DATA
+
     def is_limit(self, line: Line) -> bool:
         """Whether a line is a legal limit of the balance."""
         book = next(r for r in self.rulebooks if r.id == line.rulebook)
@@ -408,13 +414,13 @@ class ImpactStudy:
         projects = [self._project(plan, k, evaluated, ratio) for k in range(len(plan.projects))]
         paths = {
             indicator.id: evaluated.assessments[r.id].values[indicator.id][plan.last]
-            for r in self.rulebooks
+            for r in reversed(self.rulebooks)  # the first rulebook's name wins
             for indicator in r.indicator
         }
         return UnitImpact(tuple(effects), tuple(projects), paths)
 
     def _line(self, plan: _Plan, line: Line, values: Array, rooms: Array) -> LineEffect:
-        now = float(self.now[line.indicator][plan.row])
+        now = float(self.now[line.rulebook, line.indicator][plan.row])
         ahead = values[plan.last]
         computable = not bool(np.isnan(values[plan.base]).all())
         without = first_breach(line, values[plan.base], self.first)
@@ -451,10 +457,10 @@ class ImpactStudy:
             computable = not bool(np.isnan(values[plan.base]).all())
             without = first_breach(line, values[plan.base], self.first)
             alone = first_breach(line, values[plan.alone[k]], self.first)
-            now = float(self.now[line.indicator][plan.row])
+            now = float(self.now[line.rulebook, line.indicator][plan.row])
             effect = judge(now, without, alone, line, computable=computable)
             effects.append(LineEffect(line, effect, without, alone))
-        worst = worst_effect([e for e in effects if self.flags(e.line)])
+        worst = worst_effect([e for e in effects if self.flags(e.line) and self.counts(e)])
         if worst is None or worst.effect == NO_DATA:
             return ProjectEffect(plan.projects[k], NO_DATA)
         judged = ProjectEffect(
