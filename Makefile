@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 LANGUAGE ?= zh
 WORKERS ?= 2
+SECONDS_OF_FUZZ ?= 600
 
-.PHONY: report test lint types messages docs bench clean
+.PHONY: report test lint types messages docs bench mutants fuzz clean
 
 report: $(VENV)/ready
 	$(BIN)/debtwatch demo --out build/report --lang $(LANGUAGE)
@@ -39,6 +40,14 @@ docs: $(VENV)/ready
 
 bench: $(VENV)/ready-dev
 	$(BIN)/python -m pytest bench --benchmark-only --benchmark-json=build/bench.json -p no:cacheprovider -o addopts=""
+
+# Change every edge, number and operator of every rulebook; a worked example must notice.
+mutants: $(VENV)/ready-dev
+	$(BIN)/python -m tests.mutants
+
+# Ten minutes of random formulas: nothing but a value or a RulebookProblem may come out.
+fuzz: $(VENV)/ready-dev
+	$(BIN)/python -m tests.fuzz_formulas $(SECONDS_OF_FUZZ)
 
 clean:
 	rm -rf build $(VENV)

@@ -154,6 +154,11 @@ def _allowed(name: str) -> float | None:
 def _spike(values: FloatArray, around: FloatArray, limit: float) -> tuple[Mask, FloatArray]:
     """Outside its neighbours, when those agree with each other."""
     before, after, before2, after2 = around[:4]
+    # A year that is missing beside the value does not hide it: the next one stands in.
+    before, after = (
+        _first_known(before, around[2], around[4]),
+        _first_known(after, around[3], around[5]),
+    )
     two = _apart(values, before, after)
     last = np.where(np.isnan(after), _apart(values, before, before2), np.nan)
     first = np.where(np.isnan(before), _apart(values, after, after2), np.nan)
@@ -162,6 +167,14 @@ def _spike(values: FloatArray, around: FloatArray, limit: float) -> tuple[Mask, 
     edge = max(ONE_SIDED, limit)
     mask = (two >= limit) | (two <= 1 / limit) | (one >= edge) | (inverse_one <= 1 / edge)
     return mask, np.where(np.isnan(two), one, two)
+
+
+def _first_known(*candidates: FloatArray) -> FloatArray:
+    """First figure that is not missing, element by element."""
+    known = candidates[0]
+    for other in candidates[1:]:
+        known = np.where(np.isnan(known), other, known)
+    return known
 
 
 def _apart(values: FloatArray, one: FloatArray, other: FloatArray) -> FloatArray:

@@ -22,6 +22,7 @@ from debtwatch.language import N_
 from debtwatch.panel.period import parse_quarter
 from debtwatch.provenance import sha256_of_bytes
 from debtwatch.rules.expression import Formula, parse
+from debtwatch.rules.units import fits, unit_of
 
 NOT_IN_FORCE = "not_in_force"
 UNKNOWN = "unknown"
@@ -215,6 +216,7 @@ class Rulebook(_Part):
     @model_validator(mode="after")
     def _consistent(self) -> Rulebook:
         faults = [*self._name_faults(), *self._outcome_faults()]
+        faults += self._unit_faults() if not faults else []
         if not self.enabled and self.disabled_because is None:
             faults.append("a rulebook that is not enabled says why in disabled_because")
         faults += [
@@ -245,6 +247,24 @@ class Rulebook(_Part):
             if unknown:
                 faults.append(f"rule “{rule.when}” uses {', '.join(unknown)}, not declared")
             faults += [f"rule “{rule.when}”: {fault}" for fault in self._band_faults(rule)]
+        return faults
+
+    def _unit_faults(self) -> list[str]:
+        """Formulas must not mix units, and give the unit their indicator declares."""
+        declared: dict[str, str] = {use.name: use.unit for use in self.field}
+        faults = []
+        for indicator in self.indicator:
+            try:
+                derived = unit_of(indicator.parsed, declared)
+            except RulebookProblem as problem:
+                faults.append(f"indicator {indicator.id}: {problem}")
+                continue
+            if not fits(derived, indicator.unit):
+                faults.append(
+                    f"indicator {indicator.id} declares {indicator.unit}, its formula "
+                    f"“{indicator.formula}” gives {derived}"
+                )
+            declared[indicator.id] = indicator.unit
         return faults
 
     def _band_faults(self, rule: Rule) -> list[str]:
