@@ -321,8 +321,13 @@ def _today() -> dt.date:
     import os  # noqa: PLC0415
 
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if epoch and epoch.isdigit():
-        return dt.datetime.fromtimestamp(int(epoch), tz=dt.UTC).date()
+    if epoch:
+        try:
+            return dt.datetime.fromtimestamp(int(epoch), tz=dt.UTC).date()
+        except (ValueError, OverflowError, OSError) as error:
+            raise DataProblem(
+                N_("SOURCE_DATE_EPOCH is “{text}”; it must be seconds since 1970."), text=epoch
+            ) from error
     return dt.datetime.now(tz=dt.UTC).astimezone().date()
 
 
@@ -477,6 +482,16 @@ def main() -> None:
             err=True,
         )
         sys.exit(2)
+    except Exception as error:
+        if debug:
+            raise
+        text = _(
+            "debtwatch failed: {reason}. This is a fault of the program; run the command again "
+            "with --debug and report what it shows."
+        )
+        reason = _printable(f"{type(error).__name__}: {error}")
+        typer.echo(text.format(reason=reason), err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def _bond(read: dict[str, Any], scale: float) -> tuple[Any, ...] | None:
         return None
     frequency = read_number(read.get("frequency")) or 1.0
     return (
-        str(read["unit"] or "").removesuffix(".0"),
+        str(read["unit"] or "").strip().removesuffix(".0"),
         str(read.get("bond") or ""),
         ledger,
         principal * scale,

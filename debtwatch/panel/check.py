@@ -220,8 +220,16 @@ def _repeated_years(reported: Reported) -> Iterator[Hits]:
     nearly = {name: np.abs(x / lagged(x, 4) - 1) <= COPIED for name, x in values.items()}
     copied = sum((mask.astype(int) for mask in nearly.values()), np.zeros((1, 1), dtype=int)) >= 3
     for name, x in values.items():
-        exact = (x == lagged(x, 4)) & (x != 0)
+        exact = (x == lagged(x, 4)) & _precise(x)
         yield Hits("year-repeated", name, "year", exact | (nearly[name] & copied))
+
+
+def _precise(values: FloatArray) -> Mask:
+    """Whether figures have five digits or more: a round figure may well come back."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = 10.0 ** (np.floor(np.log10(np.abs(values))) - 3)
+        rounded = np.abs(values / scale - np.round(values / scale)) < 1e-6
+    return np.asarray((values != 0) & ~rounded)
 
 
 _CHECKS: tuple[Callable[[Reported], Iterator[Hits]], ...] = (

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import xlsxwriter
 
+from debtwatch.errors import DataProblem
+from debtwatch.language import N_
 from debtwatch.panel.fields import FIELDS
 
 _KEYS = ("地区编码", "地区", "级次", "期间", "公布日期", "数据状态")
@@ -19,7 +21,19 @@ def write_form(path: Path) -> None:
     Parameters
     ----------
     path : Path
+        A new file.
+
+    Raises
+    ------
+    DataProblem
+        When the file exists or its folder does not.
     """
+    if path.exists():
+        raise DataProblem(N_("{path} exists already; name a new file for the form."), path=path)
+    if not path.parent.is_dir():
+        raise DataProblem(
+            N_("The folder {folder} does not exist; make it first."), folder=path.parent
+        )
     fields = [f for f in FIELDS if f.name not in _LEFT_OUT]
     with xlsxwriter.Workbook(str(path)) as workbook:
         workbook.set_properties({"created": dt.datetime(2026, 1, 1)})

@@ -15,6 +15,8 @@ BLANKS = frozenset(
     {"", "-", "--", "—", "——", "–", "/", "\\", "…", "...", "……", "n/a", "na", "nan", "null", "none",
      "暂无", "未公布", "不适用", "未报", "*", "×"}
 )  # fmt: skip
+#: No account of any government comes near this; beyond it sums would overflow.
+LARGEST = 1e30
 _NUMBER = re.compile(r"^[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:e[+-]?\d{1,3})?$")
 
 
@@ -33,8 +35,15 @@ def read_number(cell: Any) -> float | None:
     if isinstance(cell, bool):
         return None
     if isinstance(cell, int | float):
-        return float(cell) if abs(cell) < 1e300 else None
-    text = unicodedata.normalize("NFKC", str(cell)).strip().lower().replace(" ", "")
+        return float(cell) if abs(cell) < LARGEST else None
+    return _read_text(str(cell))
+
+
+def _read_text(cell: str) -> float | None:
+    """Read a number written as text."""
+    if any(unicodedata.category(character) == "No" for character in cell):
+        return None  # a footnote mark such as ① would become a digit of the number
+    text = unicodedata.normalize("NFKC", cell).strip().lower().replace(" ", "")
     text = text.replace("−", "-").replace("，", ",")
     if text in BLANKS:
         return float("nan")
@@ -45,6 +54,8 @@ def read_number(cell: Any) -> float | None:
     if not _NUMBER.match(text) or not any(character.isdigit() for character in text):
         return None
     value = float(text.replace(",", ""))
+    if abs(value) >= LARGEST:
+        return None
     return value / 100 if percent else value
 
 
@@ -63,14 +74,11 @@ def read_numbers(cells: Sequence[Any]) -> tuple[NDArray[np.float64], list[int]]:
     for position, cell in enumerate(cells):
         if cell is None:
             continue
-        if type(cell) is float:
-            values[position] = cell if abs(cell) < 1e300 else np.nan
-            continue
-        if type(cell) is str:
-            try:  # the plain case first: most cells of a large file are plain digits
-                number: float | None = float(cell) if cell[-1:].isdigit() else read_number(cell)
-            except ValueError:
-                number = read_number(cell)
+        number: float | None
+        if type(cell) is str and cell.isascii() and cell.replace(".", "", 1).isdigit():
+            # The plain case first: most cells of a large file are plain digits.
+            number = float(cell)
+            number = number if number < LARGEST else None
         else:
             number = read_number(cell)
         if number is None:

@@ -7,6 +7,7 @@ figure stays cumulative); :mod:`debtwatch.panel.quarterly` turns them into quart
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pandas.api.typing import NaTType
 
 from debtwatch.panel.bonds import read_bonds
@@ -269,7 +271,7 @@ class _SheetReader:
                 continue
             seen[field.name] = column
             values = self._numbers(rows, column.position)
-            values *= self._scale(field, column.heading.scale)
+            values = self._scaled(values, field, column.heading.scale)
             frames.append(
                 self._frame(
                     field,
@@ -298,7 +300,7 @@ class _SheetReader:
                 continue
             field = heading.heading.field
             values = self._numbers(rows, value)
-            values *= self._scale(field, scale_of(unit_text) or heading.heading.scale)
+            values = self._scaled(values, field, scale_of(unit_text) or heading.heading.scale)
             frames.append(
                 self._frame(
                     field,
@@ -331,7 +333,7 @@ class _SheetReader:
             numbered = zip(positions, cells, strict=True)
             values = np.array([self._number(r, p, cell) for p, cell in numbered])
             scale = scale_of(_text(_cell(row, measure))) or heading.heading.scale
-            values = values * self._scale(field, scale)
+            values = self._scaled(values, field, scale)
             frames.append(
                 self._frame(
                     field,
@@ -387,6 +389,10 @@ class _SheetReader:
     # -- columns of keys ----------------------------------------------------------------------
 
     def _unit_codes(self) -> list[str]:
+        # Full-width digits name the same government as plain ones.
+        return [unicodedata.normalize("NFKC", code) for code in self._raw_unit_codes()]
+
+    def _raw_unit_codes(self) -> list[str]:
         unit, name = self.table.key("unit"), self.table.key("name")
         preamble = self.table.preamble
         fixed = preamble.unit or self.mapping.codes.get(preamble.name, preamble.name)
@@ -494,6 +500,15 @@ class _SheetReader:
             self._cell_problem("number-unreadable", row, position, text=_shown(cell))
             return float("nan")
         return number
+
+    def _scaled(
+        self, values: NDArray[np.float64], field: Field, scale: float | None
+    ) -> NDArray[np.float64]:
+        """Values in the held unit; a percent cell holds 0.03 for 3 % and is left as it is."""
+        scaled = values * self._scale(field, scale)
+        if field.quantity == "rate":
+            return np.where(np.abs(values) < 0.2, values, scaled)
+        return scaled
 
     def _scale(self, field: Field, scale: float | None) -> float:
         if scale is not None:

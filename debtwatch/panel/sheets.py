@@ -17,6 +17,7 @@ from debtwatch.panel.problem import Problem
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 MAX_UNPACKED_BYTES = 2**30
+MAX_CELLS = 20_000_000
 EXCEL_SUFFIXES = {".xlsx", ".xlsm", ".xls", ".ods"}
 
 
@@ -115,6 +116,8 @@ def _workbook(name: str, content: bytes, suffix: str) -> Opened:
 
 def _sheet(workbook: Any, sheet_name: str) -> Sheet:
     sheet = workbook.get_sheet_by_name(sheet_name)
+    if sheet.total_height * sheet.total_width > MAX_CELLS:
+        raise ValueError(f"sheet {sheet_name} spans more than {MAX_CELLS:,} cells")
     rows = [
         [None if cell == "" else cell for cell in row]
         for row in sheet.to_python(skip_empty_area=False)
@@ -137,8 +140,8 @@ def _delimited(name: str, content: bytes) -> Opened:
         text = _decode(content)
         if "\0" in text[:4096]:
             return Opened(content, problem=_unreadable(name, "it is not a text file"))
-        first = text.split("\n", 1)[0]
-        delimiter = max((",", "\t", ";"), key=first.count)
+        top = "\n".join(text.split("\n", 20)[:20])  # a title line may hold no separator
+        delimiter = max((",", "\t", ";"), key=top.count)
         rows = [
             [cell.strip() or None for cell in row]
             for row in csv.reader(io.StringIO(text), delimiter=delimiter)
@@ -148,12 +151,17 @@ def _delimited(name: str, content: bytes) -> Opened:
     return Opened(content, (Sheet("", rows),))
 
 
+def _not_a_pattern(path: Path) -> str:
+    """Path in which brackets and stars stand for themselves."""
+    return "".join(f"[{c}]" if c in "[*?" else c for c in str(path))
+
+
 def _parquet(path: Path, content: bytes) -> Opened:
     import duckdb  # noqa: PLC0415 - a reader is loaded when one is needed
 
     try:
         with duckdb.connect(":memory:") as connection:
-            relation = connection.read_parquet(str(path))
+            relation = connection.read_parquet(_not_a_pattern(path))
             header = list(relation.columns)
             rows = [header, *map(list, relation.fetchall())]
     except duckdb.Error as error:

@@ -88,8 +88,10 @@ class _Assembler:
         self.names = [str(n) for n in study.panel.units["name"]]
         self.printed = rows_to_print(study, options.units, all_units=options.all_units)
         self.now, self.before = study.levels(study.column), study.levels(study.before)
+        self.value_before = study.value(study.headline.id, study.before)
         if study.before == study.column:  # no quarter to compare with
             self.before = [UNKNOWN] * len(self.codes)
+            self.value_before = np.full(len(self.codes), np.nan)
         headline = study.headline.id
         with_projects = {
             row: impact.with_projects[headline]
@@ -99,7 +101,6 @@ class _Assembler:
         self.ahead_with = study.worst_levels(with_projects)
         self.ahead_without = study.worst_levels()
         self.value = study.value(headline, study.column)
-        self.value_before = study.value(headline, study.before)
         self.rows_of = {code: row for row, code in enumerate(self.codes)}
         self.project_names = {p.code: p.name for own in study.projects.values() for p in own}
 

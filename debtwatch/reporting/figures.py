@@ -44,6 +44,8 @@ class Figures:
 
     def decimal(self, value: float, digits: int) -> str:
         """Format a number with grouping."""
+        if abs(value) >= 1e15:  # what no account holds is shown by its power of ten
+            return f"{value:.3e}"
         pattern = "#,##0" + ("." + "0" * digits if digits else "")
         text = str(format_decimal(value, format=pattern, locale=LOCALES[self.language]))
         return text.replace("-", "−")  # a minus, not a hyphen

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import debtwatch
-from debtwatch.language import language
+from debtwatch.errors import DataProblem
+from debtwatch.language import N_, language
 from debtwatch.panel.panel import build_panel
 from debtwatch.panel.problem import Problem
 from debtwatch.panel.store import open_store
@@ -98,6 +99,13 @@ def quarterly_report(
         capacity=capacity,
         projects=[p for pipeline in pipelines for p in pipeline.projects],
     )
+    nobody = sorted(set(units) - {str(code) for code in study.panel.units.index})
+    if nobody:
+        raise DataProblem(
+            N_("The store knows no government “{unit}” on {as_of}."),
+            unit=", ".join(nobody),
+            as_of=as_of.isoformat(),
+        )
     options = Options(seed, tuple(units), all_units, pipelines)
     context = build_context(study, language(lang), options, debtwatch.__version__)
     used = {c.rulebook.reference: c.rulebook.sha256 for c in study.rulebooks}

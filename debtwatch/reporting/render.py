@@ -24,6 +24,8 @@ from debtwatch.reporting.charts import ratio_chart
 from debtwatch.reporting.context import LevelCount, Meta, ReportContext, UnitPage
 from debtwatch.reporting.figures import Figures
 
+_OWN = {"index.html", "units", "report.json", "manifest.json"}
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{k}" for p in ("com", "lpt") for k in range(10))}
 #: Below this many pages a second process costs more than it saves.
 PARALLEL_FROM = 80
 
@@ -37,7 +39,8 @@ def page_name(code: str) -> str:
     ('530001.html', '___x-d6b96a97.html')
     """
     safe = re.sub(r"[^A-Za-z0-9_-]", "_", code)[:60]
-    if safe != code or not safe:
+    # Some systems do not tell capitals apart and keep names such as CON for themselves.
+    if safe != code or not safe or code != code.lower() or code in _RESERVED:
         safe = f"{safe}-{provenance.sha256_of_bytes(code.encode())[:8]}"
     return f"{safe}.html"
 
@@ -93,6 +96,7 @@ def write_report(
     ModelProblem
         When the folder holds something that is not a report, or cannot be written.
     """
+    out = out.resolve()  # a link stands for the folder it leads to
     _refuse_foreign(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
@@ -233,7 +237,8 @@ def _refuse_foreign(out: Path) -> None:
         return
     if not out.is_dir():
         raise ModelProblem(N_("{out} is a file; give the path of a folder."), out=out)
-    if any(out.iterdir()) and not (out / "manifest.json").is_file():
+    names = {path.name for path in out.iterdir()}
+    if names and not (names <= _OWN and _is_report(out / "manifest.json")):
         raise ModelProblem(
             N_(
                 "The folder {out} holds other files. Give a new folder, or one with an earlier "
@@ -241,6 +246,15 @@ def _refuse_foreign(out: Path) -> None:
             ),
             out=out,
         )
+
+
+def _is_report(manifest: Path) -> bool:
+    """Whether a manifest is one of ours."""
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("tool") == "debtwatch"
 
 
 def _replace(partial: Path, out: Path) -> None:

@@ -330,7 +330,16 @@ def _by_unit(
     by_unit: dict[str, list[Project]] = {}
     problems: list[Problem] = []
     known = set(panel.units.index)
+    seen: set[str] = set()
     for project in projects:
+        if project.code in seen:
+            text = N_("the code is used by another project")
+            details = {"code": project.code, "text": text}
+            problems.append(
+                Problem("project-invalid", cell=project.place, unit=project.unit, details=details)
+            )
+            continue
+        seen.add(project.code)
         if project.unit in known:
             by_unit.setdefault(project.unit, []).append(project)
         else:

@@ -227,7 +227,7 @@ class UnitPages:
             id=indicator.id,
             label=self.pick(indicator.label),
             value=value,
-            before=_number(values[study.before]),
+            before=_number(values[study.before]) if study.before != study.column else None,
             band=label,
             severity=9 if band is None or band.severity is None else band.severity,
             text=self.pick(indicator.text),
@@ -341,7 +341,7 @@ class UnitPages:
         terms = {
             "spent": inputs["gpb_expenditure"][row, column],
             "revenue": inputs["gpb_revenue"][row, column],
-            "borrowed": balance[column] - balance[column - 4],
+            "borrowed": balance[column] - balance[column - 4] if column >= 4 else float("nan"),
         }
         text = N_(
             "{spent} (expenditure) − {revenue} (own revenue) − {borrowed} (change of general debt)"

@@ -129,11 +129,16 @@ def assess(rulebook: Rulebook, inputs: Mapping[str, Any]) -> Assessment:
     'yellow'
     """
     known: dict[str, Any] = dict(inputs)
+    # An indicator whose fields nobody reports is na for every row, not one na for all.
+    shape = np.broadcast_shapes(
+        *(v.shape for v in inputs.values() if isinstance(v, np.ndarray) and v.dtype.kind == "f")
+    )
     values: dict[str, Array] = {}
     bands: dict[str, Codes] = {}
     for indicator in rulebook.indicator:
         given = known.get(indicator.id)
         value = indicator_value(indicator, known) if given is None else np.asarray(given, float)
+        value = np.broadcast_to(value, np.broadcast_shapes(shape, np.shape(value)))
         known[indicator.id] = values[indicator.id] = value
         bands[indicator.id] = band_codes(indicator, value)
     return Assessment(rulebook, values, bands, _outcome(rulebook, known, bands))

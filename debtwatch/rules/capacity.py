@@ -146,7 +146,7 @@ def choose_basis(panel: Panel, asked: str | None = None) -> Basis:
             asked=asked,
             known=", ".join(book),
         )
-    reports = ~np.all(np.isnan(panel.value("gpb_transfer_in")), axis=1)
+    reports = ~np.all(np.isnan(_year(panel, "gpb_transfer_in")), axis=1)
     own = asked or "mof_gross"
     variants = tuple(book[own if reported else "implied_transfers"] for reported in reports)
     names = {name for variant in book.values() for name in variant.if_absent_zero}
@@ -172,9 +172,15 @@ def capacity_by_variant(panel: Panel, basis: Basis, column: int) -> list[tuple[V
     ]
 
 
+def _year(panel: Panel, name: str) -> Array:
+    """Four-quarter figures of a field: a line given only for whole years is reported too."""
+    found = panel.yearly.get(name)
+    return panel.value(name) if found is None else found
+
+
 def _never_reported(panel: Panel, name: str) -> NDArray[np.bool_]:
     marks = panel.marks.get(name)
-    never: NDArray[np.bool_] = np.all(np.isnan(panel.value(name)), axis=1)
+    never: NDArray[np.bool_] = np.all(np.isnan(_year(panel, name)), axis=1)
     return never if marks is None else never & ~np.any(marks & FLAGGED, axis=1)
 
 

@@ -265,6 +265,11 @@ class Rulebook(_Part):
                     f"“{indicator.formula}” gives {derived}"
                 )
             declared[indicator.id] = indicator.unit
+        for rule in self.rule:
+            try:
+                unit_of(rule.parsed, declared)
+            except RulebookProblem as problem:
+                faults.append(f"rule “{rule.when}”: {problem}")
         return faults
 
     def _band_faults(self, rule: Rule) -> list[str]:

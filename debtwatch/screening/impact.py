@@ -227,7 +227,8 @@ def headroom(indicator: Indicator, line: Line, inputs: Mapping[str, Array]) -> A
     if root.kind != "arithmetic" or root.value != "/":
         return np.full(np.shape(next(iter(inputs.values()))), np.nan)
     numerator, denominator = (_part(part, inputs) for part in root.parts)
-    return np.where(denominator > 0, line.value * denominator - numerator, np.nan)
+    room = np.where(denominator > 0, line.value * denominator - numerator, np.nan)
+    return np.broadcast_to(room, np.shape(next(iter(inputs.values()))))
 
 
 def _part(node: Node, inputs: Mapping[str, Array]) -> Array:

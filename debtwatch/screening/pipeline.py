@@ -280,6 +280,7 @@ class _Row:
         owes = any(amounts[s] > 0 for s in ("general_bond", "special_bond", "loan"))
         tenor, grace = self.number("tenor"), self.number("grace")
         rate = self.number("rate")
+        rate = rate * 100 if 0 < rate < 0.2 else rate  # a percent cell holds 0.03 for 3 %
         if owes and not (1 <= tenor <= LONGEST_TENOR and tenor == int(tenor)):
             self.fault("tenor", N_("debt needs a tenor of 1 to 30 whole years"))
             tenor = 1.0
@@ -287,6 +288,8 @@ class _Row:
             self.fault("rate", N_("the rate must be between 0 and 15 (% a year)"))
         if owes and self.cell("rate") is None:
             self.fault("rate", N_("debt needs a rate"))
+        if owes and grace != int(grace):
+            self.fault("grace", N_("the grace period must be whole years"))
         if owes and not grace < tenor:
             self.fault("grace", N_("the grace period must be shorter than the tenor"))
         repayment: Any = self.choice("repayment", _REPAYMENTS)

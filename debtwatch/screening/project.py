@@ -252,7 +252,8 @@ def project_coverage(project: Project) -> Coverage | None:
         opening[:n] += own.opening
     first_year = -(-project.build_quarters // 4)  # income begins in the year after completion
     net = np.zeros(years)
-    net[first_year:] = project.income + project.fund_income - project.opex
+    last_year = first_year + round(project.life_years)  # nothing is earned beyond its life
+    net[first_year:last_year] = project.income + project.fund_income - project.opex
     rate = sum(t.amount * t.rate for t in debts) / sum(t.amount for t in debts)
     return coverage(net.tolist(), Service(interest, principal, opening), rate)
 

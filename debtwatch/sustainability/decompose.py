@@ -73,8 +73,8 @@ def decompose_ratio(
     (0.07755102, 0.07755102)
     """
     before, now = sum(capacity_before.values()), np.asarray(sum(capacity_now.values()))
-    ratio_before = sum(debt_before.values()) / before
     with np.errstate(divide="ignore", invalid="ignore"):
+        ratio_before = sum(debt_before.values()) / before
         borrowing = {k: (debt_now[k] - debt_before[k]) / now for k in debt_now}
         if swapped is not None:
             moved = np.nan_to_num(swapped, nan=0.0) / now
