@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 
 from debtwatch.rules.rulebook import load_rulebooks
-from debtwatch.rules.table import assess_file, assess_rows, fields_of, load_table, write_table
+from debtwatch.rules.table import assess_rows, fields_of
+from debtwatch.rules.table_file import assess_file, load_table, write_table
 
 ROWS = int(os.environ.get("BENCH_ROWS", "1000000"))
 ASKED = "br-capag@2023"

@@ -227,7 +227,7 @@ def assess(
 ) -> None:
     """Assess a table."""
     from debtwatch.rules.rulebook import load_rulebooks  # noqa: PLC0415
-    from debtwatch.rules.table import assess_file  # noqa: PLC0415
+    from debtwatch.rules.table_file import assess_file  # noqa: PLC0415
 
     words = language(preferred_code())
     result = assess_file(table, out, load_rulebooks(), rulebook, period=period, as_of=_today())

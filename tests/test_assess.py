@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from debtwatch.errors import DataProblem, RulebookProblem
-from debtwatch.rules import table as table_module
+from debtwatch.rules import table as core_module
 from debtwatch.rules.assess import assess
 from debtwatch.rules.rulebook import Rulebook, load_rulebooks
-from debtwatch.rules.table import assess_file, assess_rows, assess_table, neutral
+from debtwatch.rules.table import assess_rows, assess_table
+from debtwatch.rules.table_file import assess_file, neutral
 from tests.conftest import run
 
 BOOKS = load_rulebooks()
@@ -389,7 +390,7 @@ def test_blocks_do_not_show(monkeypatch):
     frame[draws.uniform(size=frame.shape) < 0.2] = np.nan
     frame["year"] = draws.integers(2016, 2026, 500)
     whole = assess_table(frame, BOOKS, "br-capag")
-    monkeypatch.setattr(table_module, "_BLOCK", 7)
+    monkeypatch.setattr(core_module, "_BLOCK", 7)
     parts = assess_table(frame, BOOKS, "br-capag")
     for name in whole:
         pd.testing.assert_series_equal(whole[name].astype(object), parts[name].astype(object))

@@ -71,3 +71,109 @@ def test_a_round_figure_may_come_back(workbook, tmp_path):
     rows = [["900001", str(y), 100_000 + y, 50_000, 20_000, 150_000] for y in YEARS]
     context = written(workbook, tmp_path, rows)
     assert "year-repeated" not in {c.rule for c in context.problem_counts}
+
+
+# -- faults found by attack ------------------------------------------------------------------------
+
+
+def test_a_line_given_only_for_whole_years_counts(workbook, tmp_path):
+    from tests.conftest import county_rows
+
+    rows = county_rows()
+    for row in rows[2:]:
+        row[6] = row[6] if row[3].endswith("Q4") else None
+    with open_store(tmp_path / "s.duckdb", create=True) as store:
+        store.add(read_file(workbook(rows)), known_from=dt.date(2026, 1, 5))
+    report = quarterly_report(
+        tmp_path / "s.duckdb", quarter(2025, 4), as_of=dt.date(2026, 2, 1), out=tmp_path / "r"
+    )
+    inputs = {i.field: i for i in report.context.pages[0].indicators[0].inputs}
+    out = inputs["gpb_transfer_out"]
+    assert not out.absent
+    parts = [inputs[f].value for f in ("gpb_revenue", "gpb_transfer_in", "gfb_revenue")]
+    assert inputs["comprehensive_fiscal_capacity"].value == pytest.approx(sum(parts) - out.value)
+
+
+def test_only_whole_years_are_judged(workbook, tmp_path):
+    rows = [["900001", f"{y}年1-12月", 100_000 + y, 50_000, 20_000, 150_000 + y] for y in YEARS]
+    assert written(workbook, tmp_path, rows).units[0].value is not None
+
+
+@pytest.mark.parametrize("text", ["106120.8①", "12²", "1_000", "1e400", "9e299"])
+def test_marks_and_absurd_numbers_are_no_numbers(text):
+    from debtwatch.panel.numbers import read_number, read_numbers
+
+    assert read_number(text) is None
+    assert read_numbers([text])[1] == [0]
+
+
+def test_a_percent_cell_is_a_percent(workbook):
+    from debtwatch.screening.pipeline import read_pipeline
+
+    heads = [
+        "项目代码",
+        "地区编码",
+        "开工季度",
+        "建设期（季度）",
+        "总投资",
+        "专项债券",
+        "期限（年）",
+        "年利率（%）",
+    ]
+    rows = [["P1", "c", "2026Q3", 4, 10, 10, 10, 0.03], ["P2", "c", "2026Q3", 4, 10, 10, 10, 3]]
+    found = read_pipeline(workbook([heads, *rows]), last_quarter=quarter(2025, 4))
+    assert [p.financing[0].rate for p in found.projects] == [0.03, 0.03]
+
+
+def test_the_same_project_in_two_files_counts_once(issuers):
+    from debtwatch.reporting.study import run_study
+    from debtwatch.rules.rulebook import load_rulebooks
+    from debtwatch.screening.pipeline import read_pipeline
+    from tests.conftest import EXAMPLE
+
+    pipe = read_pipeline(EXAMPLE / "pipeline.xlsx", last_quarter=quarter(2024, 4))
+    study = run_study(
+        issuers,
+        quarter(2024, 4),
+        rulebooks=load_rulebooks(),
+        projects=[*pipe.projects, *pipe.projects],
+    )
+    assert sum(len(own) for own in study.projects.values()) == len(pipe.projects)
+    assert len(study.problems) == len(pipe.projects)
+
+
+def test_a_manifest_of_something_else_protects_its_folder(issuers_known, tmp_path):
+    from debtwatch.errors import ModelProblem
+    from debtwatch.reporting.render import _refuse_foreign
+
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "manifest.json").write_text('{"name": "app"}')
+    with pytest.raises(ModelProblem):
+        _refuse_foreign(folder)
+    (folder / "manifest.json").write_text('{"tool": "debtwatch"}')
+    _refuse_foreign(folder)
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(ModelProblem):
+        _refuse_foreign(folder)
+
+
+def test_page_names_fit_every_file_system():
+    from debtwatch.reporting.render import page_name
+
+    names = [page_name(c) for c in ("ab", "AB", "con", "nul", "900001")]
+    assert len({n.lower() for n in names}) == 5
+    assert names[2] != "con.html"
+
+
+def test_the_form_never_replaces_a_file(tmp_path):
+    from debtwatch.errors import DataProblem
+    from debtwatch.panel.form import write_form
+
+    mine = tmp_path / "county.xlsx"
+    mine.write_bytes(b"mine")
+    with pytest.raises(DataProblem):
+        write_form(mine)
+    with pytest.raises(DataProblem):
+        write_form(tmp_path / "no" / "form.xlsx")
+    assert mine.read_bytes() == b"mine"
