@@ -177,3 +177,75 @@ def test_the_form_never_replaces_a_file(tmp_path):
     with pytest.raises(DataProblem):
         write_form(tmp_path / "no" / "form.xlsx")
     assert mine.read_bytes() == b"mine"
+
+
+# -- what a sabotage run got past the tests --------------------------------------------------------
+
+
+def test_equal_principal_bonds_repay_every_year():
+    import pandas as pd
+
+    from debtwatch.sustainability.ladder import bond_ladder
+
+    bonds = pd.DataFrame(
+        {
+            "principal": [100.0],
+            "coupon": [0.04],
+            "frequency": [1],
+            "maturity": [8115],
+            "repayment": ["equal_principal"],
+        }
+    )
+    principal, interest = bond_ladder(bonds, 8100, 16)
+    assert principal[[3, 7, 11, 15]].tolist() == [25.0] * 4
+    assert interest[[3, 7, 11, 15]] == pytest.approx([4.0, 3.0, 2.0, 1.0])
+
+
+def test_json_never_holds_a_nan(tmp_path):
+    from debtwatch.reporting.render import _write_json
+
+    with pytest.raises(ValueError, match="JSON"):
+        _write_json(tmp_path / "x.json", {"a": float("nan")})
+
+
+def test_people_are_people_unless_the_heading_says_ten_thousand(workbook):
+    rows = [["地区编码", "年度", "常住人口", "户籍人口（万人）"], ["900001", 2024, 350_000, 35]]
+    found = read_file(workbook(rows)).observations
+    assert found["value"].tolist() == [350_000, 350_000]
+
+
+def test_the_same_figures_as_audited_are_a_vintage(workbook, tmp_path):
+    result = read_file(workbook([["单位：万元"], HEADINGS[:3], ["900001", "2024", 5]]))
+    with open_store(tmp_path / "s.duckdb", create=True) as store:
+        store.add(result, known_from=dt.date(2025, 6, 1), status="final")
+        again = store.add(result, known_from=dt.date(2025, 9, 1), status="audited")
+        assert again.added == 1
+        now = store.known_on(dt.date(2025, 10, 1)).observations
+        then = store.known_on(dt.date(2025, 7, 1)).observations
+    assert (now["status"].iloc[0], then["status"].iloc[0]) == ("audited", "final")
+
+
+def test_a_later_publication_stands_whatever_the_order_of_imports(workbook, tmp_path):
+    late = read_file(workbook([["单位：万元"], HEADINGS[:3], ["900001", "2024", 6]], name="b.xlsx"))
+    early = read_file(workbook([["单位：万元"], HEADINGS[:3], ["900001", "2024", 5]]))
+    with open_store(tmp_path / "s.duckdb", create=True) as store:
+        store.add(late, known_from=dt.date(2025, 9, 1))
+        store.add(early, known_from=dt.date(2025, 6, 1))
+        assert store.known_on(dt.date(2026, 1, 1)).observations["value"].tolist() == [6e4]
+        assert store.known_on(dt.date(2025, 7, 1)).observations["value"].tolist() == [5e4]
+
+
+def test_implied_transfers_are_not_below_zero(workbook, tmp_path):
+    from debtwatch.panel.panel import build_panel
+
+    heads = ["地区编码", "年度", "一般公共预算收入", "一般公共预算支出", "一般债务余额"]
+    rows = [
+        ["900001", y, 120_000 + y, 125_000 + y, 50_000 + 9_000 * (y - 2020)]
+        for y in (2022, 2023, 2024)
+    ]
+    with open_store(tmp_path / "s.duckdb", create=True) as store:
+        store.add(
+            read_file(workbook([["单位：万元"], heads, *rows])), known_from=dt.date(2025, 6, 1)
+        )
+        panel = build_panel(store.known_on(dt.date(2025, 7, 1)))
+    assert panel.yearly["implied_net_transfers"][0, -1] == 0
