@@ -20,7 +20,11 @@ DECLARED = {"debt": "money", "income": "money", "people": "people", "share": "ra
      ("debt / people", "number"), ("max(0, debt)", "money"), ("debt if yes else 0", "money"),
      ("share + 1", "number"), ("debt + 0", "money"), ("mean(years) / debt", "any"),
      ("debt >= 5", "number"), ("kind == 'a'", "number"), ("-debt", "money"), ("2", "literal"),
-     ("0.5 * debt / 2", "money"), ("1 if kind in ['a'] else 0", "literal")],
+     ("0.5 * debt / 2", "money"), ("1 if kind in ['a'] else 0", "literal"),
+     ("years + 1", "any"), ("debt + (years + 1)", "money"),
+     ("debt > 1 / 2", "number"), ("sum(debt, 0)", "money"), ("debt - income * 0.5", "money"),
+     ("cls('x') == 'na'", "number"), ("n('high') + n_of(['a'], 'high') >= 2", "number"),
+     ("kind not in ['a', 'b']", "number"), ("people in [1, 2]", "number"), ("0", "literal")],
 )  # fmt: skip
 def test_derived_units(text, unit):
     assert unit_of(parse(text), DECLARED) == unit
@@ -29,11 +33,34 @@ def test_derived_units(text, unit):
 @pytest.mark.parametrize(
     "text",
     ["debt + people", "debt + 1", "debt > people", "debt + share", "kind + debt", "kind == debt",
-     "max(debt, people)", "debt if yes else people", "min(debt, share)"],
+     "max(debt, people)", "debt if yes else people", "min(debt, share)", "debt + (1 + 2)",
+     "debt + -5", "sum(debt, 5)", "mean(5, debt)", "if_(yes, debt, people)", "debt in [people]",
+     "debt in ['a']", "kind in [1]", "kind + kind", "kind * 2", "-kind", "abs(kind)",
+     "max(kind, kind)", "kind < 'a'", "kind and yes", "not kind", "1 if kind else 0",
+     "'a' if yes else kind", "cls('x') >= 'high'"],
 )  # fmt: skip
 def test_units_that_cannot_stand_together(text):
     with pytest.raises(RulebookProblem, match="The formula"):
         unit_of(parse(text), DECLARED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["min()", "if_()", "max([1])", "[1] + 2", "[1] if yes else [2]", "1 in 2", "-[1]", "[1] == 1",
+     "[]", "abs(debt, people, 1)", "unheard_of(kind)", "if_(1)"],
+)  # fmt: skip
+def test_what_the_evaluator_refuses_does_not_break_the_check(text):
+    assert unit_of(parse(text), DECLARED) in {"any", "number", "literal"}
+
+
+def test_conditions_of_rules_are_checked_too():
+    book = next(b for b in load_rulebooks() if b.id == "cn-quota-formula")
+    data = book.model_dump()
+    data["field"][0]["unit"] = "people"
+    data["indicator"][0]["formula"] = "application_adjustment"
+    data["rule"][2]["when"] = "fiscal_capacity > applied_amount"
+    with pytest.raises(ValidationError, match=r"rule .*compares people and money"):
+        Rulebook.model_validate(data)
 
 
 def test_a_rulebook_with_mixed_units_is_refused_and_says_which():

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from debtwatch.errors import RulebookProblem
 from debtwatch.language import N_
 
-MAX_LENGTH, MAX_DEPTH, MAX_PARTS = 4000, 60, 1200
+MAX_LENGTH, MAX_DEPTH, MAX_PARTS, MAX_LEVELS = 4000, 60, 1200, 120
 TOLERANCE = 1e-9
 Array = NDArray[np.float64]
 
@@ -59,11 +59,12 @@ Functions = Mapping[str, Callable[..., Array | Text]]
 
 @dataclass(frozen=True)
 class Node:
-    """A part of a formula: its kind, its own text or number, its parts."""
+    """A part of a formula: its kind, its own text or number, its parts, its height."""
 
     kind: str
     value: Any = None
     parts: tuple[Node, ...] = ()
+    levels: int = 1
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ class Formula:
             elif node.kind == "call" and node.value == "n":
                 found.append((None, tuple(words)))
             elif node.kind == "call" and node.value == "n_of":
-                found += [(part.value, tuple(words)) for part in node.parts[0].parts]
+                listed_in = node.parts[0].parts if node.parts else ()
+                found += [(part.value, tuple(words)) for part in listed_in]
         return found
 
 
@@ -130,7 +132,7 @@ def parse(text: str) -> Formula:
     Parameters
     ----------
     text : str
-        At most 4,000 characters, nested at most 60 deep.
+        At most 4,000 characters, nested at most 60 deep, at most 119 signs in a row.
 
     Raises
     ------
@@ -144,7 +146,10 @@ def parse(text: str) -> Formula:
     """
     if len(text) > MAX_LENGTH:
         raise _problem(text[:40] + "...", N_("it is longer than any rule needs"))
-    return Formula(text, _Parser(text).parse())
+    try:
+        return Formula(text, _Parser(text).parse())
+    except RecursionError as error:
+        raise _problem(text[:40] + "...", "it is nested too deep") from error
 
 
 def _problem(text: str, reason: str) -> RulebookProblem:
@@ -201,7 +206,10 @@ class _Parser:
         self.count += 1
         if self.count > MAX_PARTS:
             raise _problem(self.text[:40] + "...", "it has too many parts")
-        return Node(kind, value, parts)
+        levels = 1 + max((part.levels for part in parts), default=0)
+        if levels > MAX_LEVELS:  # a sum of many terms is as deep as it is long
+            raise _problem(self.text[:40] + "...", "it has too many parts")
+        return Node(kind, value, parts, levels)
 
     def _deeper(self, read: Callable[[], Node]) -> Node:
         self.depth += 1
@@ -359,7 +367,7 @@ def evaluate(
     try:
         with np.errstate(all="ignore"):
             result = _Evaluator(formula.text, inputs, functions or {}).value(formula.root)
-    except (TypeError, ValueError) as error:  # shapes or kinds of values that do not fit
+    except (TypeError, ValueError, LookupError) as error:  # shapes, kinds or names that do not fit
         raise _problem(formula.text, f"the values given do not fit it ({error})") from error
     return np.asarray(result, dtype=np.float64) if not isinstance(result, Text | Series) else result
 
