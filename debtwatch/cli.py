@@ -182,6 +182,7 @@ def report(
             capacity=capacity,
             seed=seed,
             progress=_progress(_("Pages")),
+            simulating=_progress(_("Simulating")),
         )
     )
 
@@ -214,6 +215,53 @@ def explain(
             lang=lang,
         )
     )
+
+
+@app.command(help=_("One government's debt outlook: fan, probabilities, stress."))
+def outlook(
+    unit: Annotated[str, typer.Argument(help=_("Code of the government."))],
+    store: StorePath,
+    *,
+    quarter: Annotated[
+        str | None, typer.Option(help=_("Origin, such as 2025Q4; its latest quarter by default."))
+    ] = None,
+    quarters: Annotated[int | None, typer.Option(min=1, max=80, help=_("Quarters ahead."))] = None,
+    paths: Annotated[
+        int | None, typer.Option(min=100, max=1_000_000, help=_("Simulated paths."))
+    ] = None,
+    scenario: Annotated[
+        list[str] | None, typer.Option(help=_("Stress scenario by id, or all."))
+    ] = None,
+    scenario_file: Annotated[
+        list[Path] | None, typer.Option(help=_("TOML file with scenarios of your own."))
+    ] = None,
+    rulebook: Annotated[
+        list[str] | None, typer.Option(help=_("A further rulebook, or FAMILY@VERSION to pin one."))
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help=_("Shocks: auto, bootstrap, normal or student."))
+    ] = "auto",
+    as_of: Annotated[
+        str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help=_("Seed of the random draws."))] = 20260930,
+    lang: Lang = "zh",
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON."))] = False,
+) -> None:
+    """Simulate one government."""
+    from debtwatch.reporting.outlook_answer import outlook_answer, outlook_text  # noqa: PLC0415
+
+    _check_language(lang)
+    answer = outlook_answer(
+        store, unit, as_of=_day(as_of) or _today(), quarter=_quarter(quarter) if quarter else None,
+        quarters=quarters, paths=paths, scenarios=scenario or [],
+        scenario_files=scenario_file or [], rulebooks=rulebook or [], method=method, seed=seed,
+        lang=lang,
+    )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(answer, ensure_ascii=False, indent=1, allow_nan=False))
+    else:
+        typer.echo(outlook_text(answer, lang))
 
 
 @app.command(help=_("Apply one rulebook to a plain table of its fields."))

@@ -9,6 +9,7 @@ from pathlib import Path
 #: Packages whose version can move a figure or a byte of a report.
 FIGURE_PACKAGES = (
     "debtwatch",
+    "numba",
     "numpy",
     "pandas",
     "statsmodels",

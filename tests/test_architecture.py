@@ -49,7 +49,8 @@ def test_only_render_uses_jinja():
 def test_help_loads_no_heavy_module():
     code = (
         "import sys, debtwatch.cli\n"
-        "heavy = {'pandas','numpy','statsmodels','duckdb','altair','jinja2','pydantic','scipy'}\n"
+        "heavy = {'pandas','numpy','statsmodels','duckdb','altair','jinja2','pydantic','scipy',"
+        "'numba'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -20,7 +20,8 @@ def test_every_command_and_option_of_the_readme_exists():
     commands = re.findall(r"^debtwatch ([a-z-]+)(.*)$", text, re.MULTILINE)
     assert len(commands) >= 5
     for command, rest in commands:
-        usage = run(command, "--help", env={"COLUMNS": "300"}).stdout
+        nested = [rest.split()[0]] if command in {"backtest", "rulebooks"} else []
+        usage = run(command, *nested, "--help", env={"COLUMNS": "300"}).stdout
         for option in re.findall(r"--[a-z-]+", rest):
             assert option in usage, (command, option)
 
@@ -32,6 +33,8 @@ def test_the_python_example_of_the_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - the example under test
     assert (tmp_path / "2024Q4" / "index.html").is_file()
+    for more in re.findall(r"```python\n(.*?)```", text, re.DOTALL)[1:]:
+        exec(compile(more, "README.md", "exec"), {})  # noqa: S102 - the example under test
 
 
 def test_the_guide_works_as_a_new_user_follows_it(tmp_path):

@@ -110,12 +110,30 @@ def test_nothing_after_the_quarter_is_used(issuers):
         assert np.array_equal(array, again.inputs[name], equal_nan=True), name
 
 
-def test_growth_is_pooled_and_counted(outlook):
-    own = outlook.growth["own_revenue"]
-    assert own.units == 35
-    assert own.path(12) == pytest.approx([own.pooled] * 12)
-    fund = outlook.growth["fund_revenue"]
-    assert fund.path(12)[[0, 4, 8]] == pytest.approx(fund.pooled * np.array([0.5, 0.25, 0.125]))
+def test_means_are_drawn_to_the_pool_and_land_has_no_trend(outlook):
+    drivers = outlook.drivers
+    known = drivers.years >= 4
+    assert known.sum() >= 35
+    own, pool = drivers.mean[known, 0], drivers.pool[known, 0]
+    assert np.abs(own - pool).max() < 0.05  # a record of nine years moves nobody far
+    assert 0.0 < pool[0] < 0.10
+    assert not drivers.mean[:, 2].any()
+    assert (drivers.spread[:, 0] >= 0.03).all()
+    assert np.abs(np.linalg.eigvals(drivers.factors.dynamics)).max() <= 0.98
+
+
+def test_the_central_path_is_that_of_the_recursion_without_shocks(issuers, outlook):
+    from debtwatch.rules.assess import assess
+    from debtwatch.rules.rulebook import load_rulebooks
+    from debtwatch.sustainability.outlook import central_indicators
+
+    basis = choose_basis(issuers)
+    for book in load_rulebooks():
+        if book.id not in {"cn-debt-tiers", "cn-fiscal-restructuring"}:
+            continue
+        paths = central_indicators(outlook, basis, book.indicator)
+        for name, values in assess(book, outlook.inputs).values.items():
+            assert paths[name] == pytest.approx(values, rel=1e-10, nan_ok=True), name
 
 
 def test_scaling_money_scales_debt_and_leaves_ratios(issuers):

@@ -81,9 +81,9 @@ def test_every_outcome_occurs_in_the_demo(demo):
 
 def test_the_sum_of_two_projects_that_fit_alone_is_flagged(demo):
     data = report(demo["zh"])
-    page = next(p for p in data["pages"] if p["unit"] == "61")
+    page = next(p for p in data["pages"] if p["unit"] == "63")
     assert [p["effect"] for p in page["projects"]] == ["no_effect", "no_effect"]
-    flag = next(f for f in data["flagged"] if f["unit"] == "61")
+    flag = next(f for f in data["flagged"] if f["unit"] == "63")
     assert flag["tipped_by"] == page["projects"][1]["code"] == "SL-2026-03"
     assert page["projects"][0]["approved"]
 

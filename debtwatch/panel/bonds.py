@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import Any
 
 import pandas as pd
@@ -29,7 +30,15 @@ _HEADINGS = {
 _REQUIRED = {"unit", "ledger", "principal", "coupon", "maturity"}
 _REPAYMENT = {"": "bullet", "到期一次还本": "bullet", "bullet": "bullet",
               "等额本金": "equal_principal", "分期还本": "equal_principal",
-              "equal_principal": "equal_principal"}  # fmt: skip
+              "等额本息": "annuity", "annuity": "annuity",
+              "equal_principal": "equal_principal",
+              "equal_principal_coupon": "equal_principal_coupon"}  # fmt: skip
+_FREQUENCY = {"": 1, "1": 1, "2": 2, "4": 4,
+              "按年付息": 1, "每年付息": 1, "每年": 1, "年": 1, "一年一次": 1, "每年一次": 1,
+              "按半年付息": 2, "半年付息": 2, "每半年": 2, "半年": 2, "半年一次": 2,
+              "每半年一次": 2,
+              "按季付息": 4, "按季度付息": 4, "每季度": 4, "季度": 4, "季": 4, "每季度一次": 4,
+              }  # fmt: skip
 
 
 def read_bonds(sheet: Sheet, file: str) -> tuple[pd.DataFrame | None, list[Problem]]:
@@ -39,7 +48,8 @@ def read_bonds(sheet: Sheet, file: str) -> tuple[pd.DataFrame | None, list[Probl
     -------
     bonds : DataFrame or None
         Columns :data:`BOND_COLUMNS`: ``principal`` in yuan, ``coupon`` as a decimal a year,
-        ``maturity`` the ordinal of the quarter of repayment.
+        ``frequency`` 1, 2 or 4 coupons a year, ``maturity`` the ordinal of the quarter of
+        repayment, ``repayment`` as :func:`debtwatch.sustainability.ladder.bond_flows` takes it.
     problems : list of Problem
         Rows that could not be read.
     """
@@ -86,6 +96,14 @@ def _ledger(text: str) -> str:
     return "special" if "专项" in text or "special" in text else ""
 
 
+def _frequency(cell: Any) -> int | None:
+    """Coupons a year: 1, 2 or 4, yearly when blank; None when it is something else."""
+    number = read_number(cell)
+    if number is not None:
+        return 1 if math.isnan(number) else _FREQUENCY.get(f"{number:g}")
+    return _FREQUENCY.get(normalise(str(cell)))
+
+
 def _bond(read: dict[str, Any], scale: float) -> tuple[Any, ...] | None:
     principal, coupon = read_number(read["principal"]), read_number(read["coupon"])
     maturity = parse_day(read["maturity"])
@@ -95,14 +113,16 @@ def _bond(read: dict[str, Any], scale: float) -> tuple[Any, ...] | None:
         return None
     if principal is None or coupon is None or not principal > 0 or not 0 <= coupon < 100:
         return None
-    frequency = read_number(read.get("frequency")) or 1.0
+    frequency = _frequency(read.get("frequency"))
+    if frequency is None:
+        return None
     return (
         str(read["unit"] or "").strip().removesuffix(".0"),
         str(read.get("bond") or ""),
         ledger,
         principal * scale,
         coupon / 100 if coupon >= 0.2 else coupon,  # 2.5 is percent, 0.025 already a decimal
-        2 if frequency == 2 else 1,
+        frequency,
         quarter_of(maturity),
         repayment,
     )

@@ -180,6 +180,8 @@ FIELDS: tuple[Field, ...] = (
             "财政供养人口"),
     _flow("sanbao_expenditure", "“三保”支出", "Spending on the three guarantees", "预算报告",
           "三保支出"),
+    _stock("stabilisation_fund_balance", "预算稳定调节基金余额", "Stabilisation fund balance",
+           _GENERAL, "稳定调节基金余额"),
     _stock("treasury_cash", "国库存款余额", "Treasury cash", _NOT_PUBLIC, "库款余额", "库款"),
     _stock("overdue_debt", "逾期债务", "Overdue debt", _NOT_PUBLIC, "逾期债务余额"),
 )  # fmt: skip

@@ -29,11 +29,13 @@ from debtwatch.reporting.context import (
     ProblemRow,
     ReportContext,
     RulebookUsed,
+    Simulated,
     Source,
     Tile,
     UnitRow,
 )
 from debtwatch.reporting.figures import Figures, choose_size
+from debtwatch.reporting.outlook_part import OutlookParts
 from debtwatch.reporting.study import (
     ChosenRulebook,
     Study,
@@ -47,6 +49,8 @@ from debtwatch.rules.describe import STATUS_WORDS
 from debtwatch.rules.rulebook import UNKNOWN, Bilingual
 from debtwatch.screening.impact import ANYWAY, BROUGHT_FORWARD, CAUSED, LineEffect
 from debtwatch.screening.pipeline import Pipeline
+from debtwatch.sustainability.drivers import REVENUES
+from debtwatch.sustainability.settings import outlook_settings
 
 HISTORY_LENGTH = 12
 
@@ -136,10 +140,12 @@ class _Assembler:
                     if e is not None and e.effect == ANYWAY
                 ]
             ),
+            expected=pages.ahead.expected(),
+            totals=pages.ahead.totals(),
             missing=self._missing(),
             moved=self._moved(),
             pipeline_counts=self._pipeline_counts(),
-            units=[self._row(row, effects[row]) for row in range(len(self.codes))],
+            units=[self._row(row, effects[row], pages.ahead) for row in range(len(self.codes))],
             tiles=self._tiles(),
             problem_counts=self._problem_counts(problems),
             problems=[self._problem_row(p) for p in problems if self._is_current(p)][:400],
@@ -173,18 +179,8 @@ class _Assembler:
             thresholds=list(thresholds(study)),
             headline_label=self.pick(study.headline.label),
             rulebooks=[self._rulebook(chosen) for chosen in study.rulebooks],
-            assumptions=[
-                Assumption(
-                    label=self.pick(g.group.label),
-                    pooled=g.pooled,
-                    first_year=g.first_year,
-                    fade=g.group.fade,
-                    years=g.group.pool_years,
-                    units=g.units,
-                )
-                for g in outlook.growth.values()
-                if g.units
-            ],
+            assumptions=self._assumptions(),
+            simulated=self._simulated(),
             new_bond_rate=float(median(outlook.new_rate)),
             new_bond_tenor=float(median(outlook.new_tenor)),
             refinanced_share=defaults().maturity.refinanced_share,
@@ -223,6 +219,41 @@ class _Assembler:
         )
 
     # -- first screen --------------------------------------------------------------------------
+
+    def _assumptions(self) -> list[Assumption]:
+        """List the drivers as estimated, of those that anybody reports."""
+        drivers = self.study.outlook.drivers
+        rows = np.flatnonzero(drivers.years > 0)
+        found = []
+        for k, driver in enumerate(outlook_settings().driver):
+            if not len(rows) or not drivers.yearly_spread[rows, k].any():
+                continue
+            found.append(
+                Assumption(
+                    label=self.pick(driver.label),
+                    is_growth=k < REVENUES,
+                    pooled=float(np.median(drivers.pool[rows, k])),
+                    first_year=float(np.median(drivers.growth[rows, k, 0])),
+                    last_year=float(np.median(drivers.growth[rows, k, -1])),
+                    spread=float(np.median(drivers.yearly_spread[rows, k])),
+                    national_share=float(drivers.national_share[k]),
+                    carried=float(drivers.factors.dynamics[k, k]),
+                    units=len(rows),
+                )
+            )
+        return found
+
+    def _simulated(self) -> Simulated:
+        settings, draws = outlook_settings(), self.study.fan.draws
+        return Simulated(
+            paths=draws.paths,
+            method=draws.method,
+            step=self.study.outlook.drivers.step,
+            consecutive=self.study.fan.watch.consecutive,
+            inflation=settings.calibration.inflation,
+            measured=self.pick(settings.calibration.measured),
+            error=1.96 * 0.5 / draws.paths**0.5,
+        )
 
     def _counts(self) -> list[LevelCount]:
         book = self.study.headline_book
@@ -359,7 +390,7 @@ class _Assembler:
 
     # -- all units ------------------------------------------------------------------------------
 
-    def _row(self, row: int, effect: LineEffect | None) -> UnitRow:
+    def _row(self, row: int, effect: LineEffect | None, ahead: OutlookParts) -> UnitRow:
         study = self.study
         impact = study.impacts[row]
         path = impact.with_projects.get(study.headline.id)
@@ -387,6 +418,7 @@ class _Assembler:
                     study.value("special_usage", study.column)[row],
                 )
             ),
+            risk=ahead.risk(row),
             headroom=room,
             binding="" if binding is None else self._binding_label(binding),
             projects=len(impact.projects),

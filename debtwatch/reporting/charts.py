@@ -16,7 +16,7 @@ import vl_convert as vlc
 
 from debtwatch.language import N_, language
 from debtwatch.panel.period import parse_quarter, quarter_end
-from debtwatch.reporting.context import PathPoint, RuleSegment
+from debtwatch.reporting.context import FanPoint, PathPoint, RuleSegment
 
 #: Colours of levels by severity; always beside a word, never alone.
 SEVERITY_COLOURS = {0: "#3f8f5b", 1: "#d9a400", 2: "#d96a1d", 3: "#b3261e", 9: "#8a8f98"}
@@ -24,8 +24,13 @@ PAST, WITHOUT, WITH = "#111827", "#64748b", "#1d4ed8"
 KINDS = ("history", "without", "with")
 
 
-def ratio_chart(path: Sequence[PathPoint], segments: Sequence[RuleSegment], code: str) -> str:
-    """History and outlook of the headline indicator over its threshold bands, as SVG.
+def ratio_chart(
+    path: Sequence[PathPoint],
+    segments: Sequence[RuleSegment],
+    code: str,
+    fan: Sequence[FanPoint] = (),
+) -> str:
+    """History, outlook and fan of the headline indicator over its threshold bands, as SVG.
 
     Parameters
     ----------
@@ -35,6 +40,8 @@ def ratio_chart(path: Sequence[PathPoint], segments: Sequence[RuleSegment], code
         version they belong to, so that a change of the rule is seen.
     code : str
         ``zh`` or ``en``.
+    fan : sequence of FanPoint
+        Quantiles of the quarters ahead; shown as the bands that hold 50 % and 90 % of paths.
 
     Returns
     -------
@@ -44,11 +51,13 @@ def ratio_chart(path: Sequence[PathPoint], segments: Sequence[RuleSegment], code
     if not path:
         return ""
     lowest = [line.value for segment in segments for line in segment.lines[:1]]
-    top = round(max([p.value for p in path] + lowest) * 1.12, 4)
+    highest = [point.p95 for point in fan]
+    top = round(max([p.value for p in path] + lowest + highest) * 1.12, 4)
     points = [{"day": _day(p.quarter), "kind": p.kind, "value": round(p.value, 6)} for p in path]
     spec = _with_data(
         _compiled(code),
         points=points,
+        fan=_fan_rows(fan, path),
         bands=[band for segment in segments for band in _bands(segment, top)],
         lines=[
             {"value": line.value, "label": line.label, "first": _day(segment.first),
@@ -58,6 +67,25 @@ def ratio_chart(path: Sequence[PathPoint], segments: Sequence[RuleSegment], code
     )  # fmt: skip
     svg = str(vlc.vega_to_svg(spec))
     return svg[svg.index("<svg") :]
+
+
+def _fan_rows(fan: Sequence[FanPoint], path: Sequence[PathPoint]) -> list[dict[str, Any]]:
+    """Two bands a kind, opening from the last reported point."""
+    now = next((p for p in reversed(path) if p.kind == "history"), None)
+    rows: list[dict[str, Any]] = []
+    for kind in ("without", "with"):
+        own = [p for p in fan if p.kind == kind]
+        for share, ends in (("90", ("p5", "p95")), ("50", ("p25", "p75"))):
+            key = f"{kind} {share}"
+            if own and now is not None:
+                first = {"day": _day(now.quarter), "low": now.value, "high": now.value}
+                rows.append({**first, "band": key, "kind": kind})
+            rows += [
+                {"day": _day(p.quarter), "low": round(getattr(p, ends[0]), 5),
+                 "high": round(getattr(p, ends[1]), 5), "band": key, "kind": kind}
+                for p in own
+            ]  # fmt: skip
+    return rows
 
 
 def _day(quarter: str) -> str:
@@ -119,10 +147,27 @@ def ratio_specification(code: str) -> dict[str, Any]:
         .mark_text(align="right", baseline="bottom", dx=-3, dy=-3, fontSize=11, color="#374151")
         .encode(x="day:T", y="value:Q", text="label:N")
     )
-    chart = alt.layer(bands, rules, _curves(code, x), labels).resolve_scale(color="independent")
+    spread = (
+        alt.Chart(alt.NamedData("fan"))
+        .mark_area(opacity=0.16)
+        .encode(
+            x="day:T",
+            y="low:Q",
+            y2="high:Q",
+            detail="band:N",
+            color=alt.Color(
+                "kind:N",
+                legend=None,
+                scale=alt.Scale(domain=["without", "with"], range=[WITHOUT, WITH]),
+            ),
+        )
+    )
+    chart = alt.layer(bands, spread, rules, _curves(code, x), labels).resolve_scale(
+        color="independent"
+    )
     chart = chart.properties(width=640, height=250).configure(font="sans-serif")
     spec: dict[str, Any] = chart.configure_view(stroke=None).to_dict()
-    spec["datasets"] = {name: [] for name in ("bands", "lines", "points")}
+    spec["datasets"] = {name: [] for name in ("bands", "fan", "lines", "points")}
     return spec
 
 

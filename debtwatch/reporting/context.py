@@ -45,14 +45,30 @@ class RulebookUsed:
 
 @dataclass(frozen=True)
 class Assumption:
-    """One assumption of the outlook."""
+    """One driver of the outlook as estimated from the panel."""
 
-    label: str = says("what is assumed")
-    pooled: float = says("yearly growth of the pool", "decimal a year")
-    first_year: float = says("growth of the first year ahead", "decimal a year")
-    fade: float = says("factor on the growth of each later year")
-    years: int = says("years of the pool")
+    label: str = says("driver")
+    is_growth: bool = says("whether it is a growth rate; else net borrowing over capacity")
+    pooled: float = says("mean of the pool", "decimal a year")
+    first_year: float = says("median central value of the first year ahead", "decimal a year")
+    last_year: float = says("median central value of the last year ahead", "decimal a year")
+    spread: float = says("median standard deviation of a year's shock", "decimal")
+    national_share: float = says("share of the variance common to all governments", "decimal")
+    carried: float = says("share of a deviation that lasts to the next step", "decimal")
     units: int = says("governments in the pool")
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """How the fans were drawn."""
+
+    paths: int = says("paths")
+    method: str = says("bootstrap, normal or student")
+    step: str = says("year or quarter: how often shocks come")
+    consecutive: int = says("quarters in a row beyond a line that count as a breach")
+    inflation: float = says("factor by which a back-test asked to widen the bands")
+    measured: str = says("what that factor was measured on")
+    error: float = says("Monte Carlo error of a probability of one half, 95 %", "decimal")
 
 
 @dataclass(frozen=True)
@@ -74,6 +90,7 @@ class Meta:
     headline_label: str = says("name of the headline indicator")
     rulebooks: list[RulebookUsed] = says("rulebooks used")
     assumptions: list[Assumption] = says("growth assumed in the central outlook")
+    simulated: Simulated = says("how the fans were drawn")
     new_bond_rate: float = says("median rate assumed for new bonds", "decimal a year")
     new_bond_tenor: float = says("median tenor assumed for new bonds", "years")
     refinanced_share: float = says("share of principal due that is refinanced", "decimal")
@@ -170,6 +187,7 @@ class UnitRow:
     general_interest: float | None = says("general interest ratio", "decimal")
     special_interest: float | None = says("special interest ratio", "decimal")
     limit_usage: float | None = says("higher of the two uses of legal limits", "decimal")
+    risk: float | None = says("probability of a worse level at the horizon", "decimal")
     headroom: float | None = says("debt that still fits under the binding limit", "yuan")
     binding: str = says("limit that binds")
     projects: int = says("projects planned")
@@ -384,6 +402,107 @@ class PathPoint:
 
 
 @dataclass(frozen=True)
+class FanPoint:
+    """Quantiles of the headline indicator in one quarter ahead."""
+
+    quarter: str = says("quarter")
+    kind: str = says("without or with planned projects")
+    p5: float = says("5 % of paths lie below", "decimal")
+    p10: float = says("10 %", "decimal")
+    p25: float = says("25 %", "decimal")
+    p50: float = says("median", "decimal")
+    p75: float = says("75 %", "decimal")
+    p90: float = says("90 %", "decimal")
+    p95: float = says("95 %", "decimal")
+    tail: float = says("mean of the worst 5 % of paths", "decimal")
+
+
+@dataclass(frozen=True)
+class LevelProbability:
+    """Probability of standing beyond a threshold, and of having crossed it."""
+
+    label: str = says("indicator and what begins at the threshold")
+    line: float = says("threshold", "decimal")
+    inclusive: bool = says("whether the number itself already counts")
+    severity: int = says("severity of what begins there")
+    at: list[float | None] = says(
+        "probability at each quarter printed, without projects", "decimal"
+    )
+    by: list[float | None] = says("probability of a breach by then, without projects", "decimal")
+    at_with: list[float | None] = says("probability at each quarter, with projects", "decimal")
+    by_with: list[float | None] = says("probability of a breach by then, with projects", "decimal")
+
+
+@dataclass(frozen=True)
+class StressRow:
+    """What a stress scenario does to the headline indicator."""
+
+    id: str = says("scenario")
+    label: str = says("its name")
+    text: str = says("what is assumed")
+    reference: bool = says("whether it belongs to the reference set beside the catalogue")
+    worst: float | None = says("highest value over the quarters ahead", "decimal")
+    worst_quarter: str = says("quarter of that value")
+    change: float | None = says("highest value less that of the central path", "decimal")
+    crossed: str = says("gravest threshold reached")
+    severity: int = says("severity of what begins there, 9 no data")
+    quarter: str = says("first quarter beyond it")
+    missing: str = says("why the scenario cannot be applied")
+
+
+@dataclass(frozen=True)
+class WallQuarter:
+    """Principal that falls due in a quarter."""
+
+    quarter: str = says("quarter")
+    general: float = says("general debt falling due", "yuan")
+    special: float = says("special debt falling due", "yuan")
+    share: float | None = says("share of the debt of today", "decimal")
+
+
+@dataclass(frozen=True)
+class Stability:
+    """What would keep the ratio where it is, and what would bring it back."""
+
+    interest_rate: float = says("interest over debt in the year ahead", "decimal a year")
+    growth: float = says("growth of capacity in the year ahead", "decimal a year")
+    balance: float = says("primary balance of the last year over capacity", "decimal")
+    stabilising: float = says("primary balance that keeps the ratio", "decimal")
+    target: float | None = says("threshold to get or stay below", "decimal")
+    target_label: str = says("that threshold in words")
+    required: float | None = says("primary balance that ends below it at the horizon", "decimal")
+    gap: float | None = says("required less last balance, a year", "yuan")
+
+
+@dataclass(frozen=True)
+class ExpectedBreaches:
+    """Governments that stand to cross a threshold, counted path by path."""
+
+    label: str = says("what begins at the threshold")
+    line: float = says("threshold", "decimal")
+    severity: int = says("severity of what begins there")
+    quarter: str = says("by which quarter")
+    now: int = says("governments beyond it now")
+    expected: float = says("expected number that breach it by then", "governments")
+    low: int = says("5 % of paths have fewer", "governments")
+    high: int = says("95 % of paths have no more", "governments")
+    expected_with: float | None = says("expected number with planned projects", "governments")
+
+
+@dataclass(frozen=True)
+class Total:
+    """Debt over capacity of a group of governments together, summed inside each path."""
+
+    name: str = says("province, or all governments")
+    units: int = says("governments in the total")
+    now: float | None = says("ratio of the totals now", "decimal")
+    quarter: str = says("quarter ahead")
+    p5: float = says("5 % of paths lie below", "decimal")
+    p50: float = says("median", "decimal")
+    p95: float = says("95 %", "decimal")
+
+
+@dataclass(frozen=True)
 class UnitPage:
     """Everything about one government."""
 
@@ -403,6 +522,17 @@ class UnitPage:
     headroom: float | None = says("debt that still fits under it", "yuan")
     indicators: list[IndicatorCard] = says("indicators")
     path: list[PathPoint] = says("headline indicator: history and outlook")
+    fan: list[FanPoint] = says("fan of the headline indicator")
+    probabilities: list[LevelProbability] = says("probability of each level")
+    horizons: list[str] = says("quarters for which probabilities are printed")
+    own_years: int = says("years of own record behind the outlook")
+    pool_decides: bool = says("whether the record is so short that the pool decides")
+    stress: list[StressRow] = says("stress scenarios")
+    reverse: list[str] = says("how far things must go before a threshold is reached, in words")
+    wall: list[WallQuarter] = says("principal falling due in the next twelve quarters")
+    parts_ahead: list[Part] = says("contributions to the change over the outlook")
+    parts_ahead_total: float | None = says("that change", "decimal")
+    stability: Stability | None = says("what would keep the ratio or bring it back")
     segments: list[RuleSegment] = says("versions of the rulebook over the quarters shown")
     capacities: list[CapacityRow] = says("the ratio under each definition of capacity")
     analogues: list[AnalogueRow] = says("how other systems would read these accounts")
@@ -428,6 +558,8 @@ class ReportContext:
     flagged: list[Flag] = says("thresholds crossed because of planned construction")
     quota: list[Flag] = says("legal limits that planned construction would exceed")
     anyway: list[Flag] = says("thresholds crossed without any project")
+    expected: list[ExpectedBreaches] = says("expected number of breaches with its band")
+    totals: list[Total] = says("totals of provinces and of all governments")
     missing: list[Missing] = says("governments that cannot be judged")
     moved: list[Moved] = says("governments whose level changed")
     pipeline_counts: dict[str, int] = says("projects by effect")

@@ -53,7 +53,8 @@ def explain_unit(
     """
     with open_store(store) as opened:
         known = opened.known_on(as_of)
-    study = run_study(build_panel(known), quarter, rulebooks=load_rulebooks(), asked=rulebooks)
+    panel = build_panel(known)  # the findings need no fan: a few paths do
+    study = run_study(panel, quarter, rulebooks=load_rulebooks(), asked=rulebooks, paths=100)
     codes = [str(code) for code in study.panel.units.index]
     if unit not in codes:
         raise DataProblem(

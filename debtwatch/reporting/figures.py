@@ -117,6 +117,21 @@ class Figures:
             return self.percent(value)
         return self.money(value) if unit == "money" else self.decimal(value, 2)
 
+    def chance(self, share: float | None) -> str:
+        """Write a probability in whole percent; what is not certain is not shown as 0 or 100 %.
+
+        Examples
+        --------
+        >>> figures = Figures("en", "large")
+        >>> figures.chance(0.6321), figures.chance(0.0004), figures.chance(0.0)
+        ('63%', '<1%', '0%')
+        """
+        if share is None or not math.isfinite(share):
+            return MISSING
+        if 0 < share < 0.005:
+            return "<1%"
+        return ">99%" if 0.995 <= share < 1 else f"{_half_up(share * 100, 0):.0f}%"
+
     def times(self, value: float | None) -> str:
         """Format a multiple, such as a coverage ratio."""
         return MISSING if value is None or not math.isfinite(value) else self.decimal(value, 2)

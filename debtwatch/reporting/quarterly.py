@@ -55,6 +55,7 @@ def quarterly_report(
     capacity: str | None = None,
     seed: int = 20260930,
     progress: Callable[[int, int], None] | None = None,
+    simulating: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Write the risk report of a quarter.
 
@@ -79,8 +80,9 @@ def quarterly_report(
     capacity : str, optional
         Definition of fiscal capacity for governments that report their transfers.
     seed : int
-        Printed and kept for random draws; the central outlook draws none.
-    progress : callable, optional
+        Of the simulated outlook; the central path draws none.
+    progress, simulating : callable, optional
+        Told pages, and governments simulated, that are done and in all.
 
     Raises
     ------
@@ -97,6 +99,8 @@ def quarterly_report(
         rulebooks=books,
         asked=rulebooks,
         capacity=capacity,
+        seed=seed,
+        progress=simulating,
         projects=[p for pipeline in pipelines for p in pipeline.projects],
     )
     nobody = sorted(set(units) - {str(code) for code in study.panel.units.index})

@@ -56,7 +56,7 @@ def render_index(context: ReportContext) -> str:
 
 def render_unit(page: UnitPage, meta: Meta, counts: Sequence[LevelCount]) -> str:
     """Page of one government, as HTML."""
-    chart = ratio_chart(page.path, page.segments, meta.language)
+    chart = ratio_chart(page.path, page.segments, meta.language, page.fan)
     environment = _environment_of(meta)
     return environment.get_template("unit.html").render(
         # The chart is made by our own code from escaped data: it is markup, not text.
@@ -173,6 +173,7 @@ def _environment(code: str, money_unit: str, thresholds: tuple[float, ...]) -> E
     environment.filters.update(
         percent=figures.percent,
         points=figures.points,
+        chance=figures.chance,
         money=figures.money,
         room=figures.headroom,
         times=figures.times,

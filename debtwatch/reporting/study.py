@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +25,17 @@ from debtwatch.screening.impact import (
     LineEffect,
     UnitImpact,
     balances_at,
+    money_of,
+    sum_flows,
     worst_effect,
 )
-from debtwatch.screening.project import Project
+from debtwatch.screening.project import Project, project_flows
 from debtwatch.sustainability.accounts import Outlook, central_outlook
+from debtwatch.sustainability.outlook import Fan, simulate_outlook
+from debtwatch.sustainability.settings import outlook_settings
 
+#: Quarters ahead (0 the first) for which probabilities are printed.
+CHECKPOINTS = (3, 7, 11)
 WIDE_RULEBOOK = "cn-debt-tiers-wide"
 DEFAULT_RULEBOOKS = ("cn-debt-tiers", "cn-debt-quota", "cn-fiscal-restructuring")
 
@@ -70,6 +76,8 @@ class Study:
     ahead : mapping from rulebook id to Assessment
         Central outlook without projects.
     outlook : Outlook
+    fan : Fan
+        Simulated outlook, without and with planned construction.
     impacts : list of UnitImpact
         In order of the units.
     projects : mapping from unit to projects
@@ -91,6 +99,7 @@ class Study:
     history: Mapping[str, Assessment]
     ahead: Mapping[str, Assessment]
     outlook: Outlook
+    fan: Fan
     study: ImpactStudy
     impacts: list[UnitImpact]
     projects: Mapping[str, Sequence[Project]]
@@ -183,6 +192,9 @@ def run_study(
     asked: Sequence[str] = (),
     projects: Sequence[Project] = (),
     capacity: str | None = None,
+    seed: int = 20260930,
+    paths: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Study:
     """Compute everything a report says.
 
@@ -199,6 +211,12 @@ def run_study(
         Planned construction; those of unknown governments are left out and reported.
     capacity : str, optional
         Definition of fiscal capacity for governments that report their transfers.
+    seed : int
+        Of the simulated outlook.
+    paths : int, optional
+        Simulated paths; those of ``models/outlook.toml`` by default.
+    progress : callable, optional
+        Told governments simulated and governments in all.
 
     Raises
     ------
@@ -211,7 +229,8 @@ def run_study(
     chosen = choose_rulebooks(rulebooks, [*_wide(panel, rulebooks), *asked], quarter)
     basis = choose_basis(panel, capacity)
     inputs = history_inputs(panel, basis)
-    outlook = central_outlook(panel, basis, quarter)
+    settings = outlook_settings()
+    outlook = central_outlook(panel, basis, quarter, inflation=settings.calibration.inflation)
     books = [c.rulebook for c in chosen]
     history = {book.id: assess(book, inputs) for book in books}
     balances_now = balances_at(panel.yearly, column, outlook.quarters)
@@ -224,6 +243,11 @@ def run_study(
     study = ImpactStudy(outlook, basis, books, balances_now=balances_now, now=now, levels=levels)
     by_unit, problems = _by_unit(panel, projects)
     before = panel.column(compare)
+    by_row = _by_row(panel, by_unit)
+    fan = simulate_outlook(
+        outlook, basis, [book for book in books if book.kind != "limit"], seed=seed, paths=paths,
+        checkpoints=CHECKPOINTS, projects=_project_money(by_row, outlook), progress=progress,
+    )  # fmt: skip
     return Study(
         panel=panel,
         basis=basis,
@@ -239,11 +263,25 @@ def run_study(
         history=history,
         ahead=_ahead(books, outlook, balances_now),
         outlook=outlook,
+        fan=fan,
         study=study,
-        impacts=study.run(_by_row(panel, by_unit), len(panel.units)),
+        impacts=study.run(by_row, len(panel.units)),
         projects=by_unit,
         problems=(*problems, *outlook.problems),
     )
+
+
+def _project_money(
+    by_row: Mapping[int, Sequence[Project]], outlook: Outlook
+) -> dict[int, dict[str, Array]] | None:
+    """Money of each government's projects together; None without any."""
+    money = {}
+    for row, projects in by_row.items():
+        flows = [project_flows(p, outlook.first_quarter, outlook.quarters) for p in projects]
+        total = sum_flows(flows)
+        if total is not None:
+            money[row] = money_of(total)
+    return money or None
 
 
 def _wide(panel: Panel, rulebooks: Sequence[Rulebook]) -> list[str]:

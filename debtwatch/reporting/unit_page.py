@@ -28,6 +28,7 @@ from debtwatch.reporting.context import (
     UnitPage,
 )
 from debtwatch.reporting.figures import Figures, choose_size
+from debtwatch.reporting.outlook_part import OutlookParts
 from debtwatch.reporting.study import (
     WIDE_RULEBOOK,
     ChosenRulebook,
@@ -50,6 +51,7 @@ from debtwatch.screening.impact import (
 )
 from debtwatch.screening.project import project_coverage
 from debtwatch.sustainability.decompose import Decomposition, decompose_ratio
+from debtwatch.sustainability.settings import outlook_settings
 
 TIERS = {
     "province": N_("Province"),
@@ -103,12 +105,15 @@ class UnitPages:
         self._capacities = capacity_by_variant(study.panel, study.basis, study.column)
         now = {name: values[:, study.column] for name, values in study.inputs.items()}
         self._others = read_by_others(now, study.known_rulebooks)
+        names = {key: language.text(name) for key, name in PARTS.items()}
+        self.ahead = OutlookParts(study, language, self.figures, names)
 
     def pages(self, rows: Sequence[int], levels: Sequence[tuple[str, str, str]]) -> list[UnitPage]:
         """Pages of some units; ``levels`` are now, before and the worst ahead with projects."""
         study = self.study
         first = study.quarter - study.quarter % 4 - 4  # the year before, for figures to date
         self.places = study.panel.places([self.codes[r] for r in rows], first, study.quarter)
+        self.ahead.prepare(rows)
         return [self.page(r, *own) for r, own in zip(rows, levels, strict=True)]
 
     def pick(self, text: Bilingual) -> str:
@@ -123,6 +128,7 @@ class UnitPages:
         room, left = binding_limit(study, row)
         path = self._path(row)
         parts = self._parts(row)
+        parts_ahead, ahead_total = self.ahead.parts_ahead(row)
         own = study.outlook.own_terms[row]
         return UnitPage(
             unit=unit,
@@ -146,6 +152,19 @@ class UnitPages:
                 if book.rulebook.id != WIDE_RULEBOOK or self._supplied(row, book, indicator)
             ],
             path=path,
+            fan=self.ahead.fan(row),
+            probabilities=self.ahead.probabilities(row),
+            horizons=[self.ahead.quarters[k] for k in self.ahead.checkpoints],
+            own_years=int(study.outlook.drivers.years[row]),
+            pool_decides=bool(
+                study.outlook.drivers.years[row] < outlook_settings().estimation.fewest_years
+            ),
+            stress=self.ahead.stress(row),
+            reverse=self.ahead.reverse(row),
+            wall=self.ahead.wall(row),
+            parts_ahead=parts_ahead,
+            parts_ahead_total=ahead_total,
+            stability=self.ahead.stability(row),
             segments=self._segments(path),
             capacities=self._capacity_rows(row),
             analogues=self._analogues(row),

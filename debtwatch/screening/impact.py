@@ -160,6 +160,13 @@ def add_flows(
     return taken
 
 
+def money_of(flows: ProjectFlows) -> dict[str, Array]:
+    """List what projects add to each field, shape (quarters,): for simulated paths."""
+    money = {f"{ledger}_debt_balance": flows.debt[ledger] for ledger in LEDGERS}
+    money |= {INTEREST[ledger]: flows.interest[ledger] for ledger in LEDGERS}
+    return money | {"gfb_revenue": flows.fund_income}
+
+
 def sum_flows(flows: Sequence[ProjectFlows]) -> ProjectFlows | None:
     """Flows of several projects together; None for none."""
     if not flows:

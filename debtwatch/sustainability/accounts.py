@@ -6,53 +6,54 @@ Each ledger obeys ``change in debt = uses - sources`` in every quarter::
     sources = own revenue (general) or fund revenue (special) + transfers
               + new and refinancing bonds
 
-Closing rule of the central outlook: each ledger's net borrowing of the last four quarters goes on
-at the same yearly amount (new debt is a quota, spread evenly over the year); revenue and transfers
-grow at pooled rates; expenditure is what these sources allow. Principal due is refinanced at the
-share seen nationally, the rest is part of net borrowing. Swap bonds, where reported, end with the
-approved swap. In-year differences between receipts and payments are carried by treasury cash.
+The plan of the central outlook: revenues grow and net borrowing goes on as the drivers estimate
+(:mod:`debtwatch.sustainability.drivers`); expenditure is what these sources allow. New debt is a
+quota, spread evenly over the year. Swap bonds, where reported, are a neutral move from hidden to
+statutory debt and end with the approved swap. In-year differences between receipts and payments are
+carried by treasury cash.
+
+What happens off the plan (:mod:`debtwatch.sustainability.kernel`): with surprise u = revenue above
+plan, gap g = revenue that a stress takes away, interest i above plan::
+
+    spending  = planned + follow * u + unplanned borrowing quota
+    unplanned = g - (1 - follow) * u + i
+
+An unplanned need is met in order by the stabilisation fund, by bonds within the legal limit, by
+cuts of up to half of the flexible spending; the rest is an unfunded gap, carried as arrears and
+counted as debt. A surplus repays arrears, refills the fund, then lowers borrowing. Principal that
+finds no refinancing is carried as arrears too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from debtwatch.panel.defaults import defaults
 from debtwatch.panel.panel import Panel
-from debtwatch.panel.period import parse_quarter
 from debtwatch.panel.problem import Problem
-from debtwatch.rules.capacity import Basis, rule_inputs
-from debtwatch.sustainability.drivers import PooledGrowth, outlook_settings, pooled_growth
-from debtwatch.sustainability.ladder import bond_ladder, synthetic_ladder
+from debtwatch.rules.capacity import CAPACITY, Basis, rule_inputs
+from debtwatch.sustainability.books import books_of, counted_units, missing_names
+from debtwatch.sustainability.drivers import REVENUES, Drivers, estimate_drivers
+from debtwatch.sustainability.ledgers import (
+    EXPENDITURE,
+    INTEREST,
+    LEDGERS,
+    REVENUE,
+    Ledger,
+    approved_swap,
+    issue_terms,
+    last_year,
+    ledger_path,
+    over_four,
+)
+from debtwatch.sustainability.settings import outlook_settings
+from debtwatch.sustainability.simulate import Books
 
+__all__ = ["EXPENDITURE", "INTEREST", "LEDGERS", "Ledger", "Outlook", "central_outlook"]
 Array = NDArray[np.float64]
-LEDGERS = ("general", "special")
-INTEREST = {"general": "gpb_debt_interest", "special": "gfb_debt_interest"}
-EXPENDITURE = {"general": "gpb_expenditure", "special": "gfb_expenditure"}
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """One ledger's path, arrays of shape (units, quarters ahead), yuan.
-
-    Attributes
-    ----------
-    debt : ndarray
-        Balance at the end of each quarter.
-    net_borrowing, principal, refinanced, interest, issued : ndarray
-        Flows of each quarter. ``issued = net_borrowing + principal``.
-    """
-
-    debt: Array
-    net_borrowing: Array
-    principal: Array
-    refinanced: Array
-    interest: Array
-    issued: Array
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,11 @@ class Outlook:
     inputs : mapping from field to ndarray, shape (units, quarters)
         The figures with totals and capacity: what rules need.
     ledgers : mapping from ledger to Ledger
-    growth : mapping from group to PooledGrowth
+    drivers : Drivers
+    books : Books
+        The same money as the simulation needs it.
+    missing : tuple of frozenset of str
+        Names among the simulated fields that a unit does not have; nothing is invented for them.
     new_rate, new_tenor : ndarray, shape (units,)
         Terms of new bonds: decimal a year, years.
     own_terms : ndarray of bool, shape (units,)
@@ -83,7 +88,9 @@ class Outlook:
     figures: Mapping[str, Array]
     inputs: Mapping[str, Array]
     ledgers: Mapping[str, Ledger]
-    growth: Mapping[str, PooledGrowth]
+    drivers: Drivers
+    books: Books
+    missing: tuple[frozenset[str], ...]
     new_rate: Array
     new_tenor: Array
     own_terms: NDArray[np.bool_]
@@ -96,7 +103,14 @@ class Outlook:
         return int(next(iter(self.ledgers.values())).debt.shape[1])
 
 
-def central_outlook(panel: Panel, basis: Basis, quarter: int) -> Outlook:
+def central_outlook(
+    panel: Panel,
+    basis: Basis,
+    quarter: int,
+    *,
+    quarters: int | None = None,
+    inflation: float = 1.0,
+) -> Outlook:
     """Project every unit of a panel from a quarter.
 
     Parameters
@@ -106,48 +120,52 @@ def central_outlook(panel: Panel, basis: Basis, quarter: int) -> Outlook:
         Capacity of each unit.
     quarter : int
         Ordinal of the last quarter with figures; nothing after it is used.
+    quarters : int, optional
+        Horizon; that of ``models/outlook.toml`` by default.
+    inflation : float
+        Factor of the spread of every shock, from a back-test.
 
     Returns
     -------
     Outlook
         All NaN for a unit whose figures at the quarter are missing: nothing is guessed.
     """
-    horizon = outlook_settings().quarters
+    horizon = quarters or outlook_settings().quarters
     column = panel.column(quarter)
-    if column is None:
-        column = 0
-    annual = panel.yearly
-    growth = pooled_growth(annual, column)
+    column = 0 if column is None else column
+    drivers = estimate_drivers(panel, basis, column, years=-(-horizon // 4), inflation=inflation)
     rate, tenor, own_terms = issue_terms(panel, column)
-    flows = {}
-    for group in growth.values():
-        for name in group.group.fields:
-            if name in panel.values:
-                flows[name] = _grown(_last_year(panel, name, column), group.path(horizon))
+    flows = _flows(panel, basis, column, horizon, drivers)
+    swap = approved_swap(panel, column, horizon, quarter)
+    off_budget = _off_budget(panel, column, horizon, swap)
+    planned = _planned_borrowing(panel, basis, flows, drivers, column=column, horizon=horizon)
     ledgers, synthetic, problems = {}, {}, []
     for ledger in LEDGERS:
-        swap = _swap(panel, column, horizon, quarter) if ledger == "special" else None
-        path, assumed, found = _ledger(
-            panel, ledger, column, quarter, rate=rate, tenor=tenor, swap=swap
-        )
+        path, assumed, found = ledger_path(
+            panel, ledger, column, quarter, net=planned[ledger], rate=rate, tenor=tenor,
+            swap=swap if ledger == "special" else None, single=drivers.single,
+        )  # fmt: skip
         ledgers[ledger], synthetic[ledger] = path, assumed
         problems += found
-    figures = {name: _over_four(path) for name, path in flows.items()}
-    for ledger, path in ledgers.items():
-        figures[f"{ledger}_debt_balance"] = path.debt
-        if INTEREST[ledger] in panel.yearly:
-            paid = _last_year(panel, INTEREST[ledger], column)
-            figures[INTEREST[ledger]] = _over_four(np.concatenate([paid, path.interest], axis=1))
-        limit = panel.value(f"{ledger}_debt_limit")[:, column]
-        figures[f"{ledger}_debt_limit"] = np.repeat(limit[:, None], horizon, axis=1)
-    _add_expenditure(figures, annual, ledgers, column)
-    _add_single_balance(figures, annual, column, horizon)
+    spending = {x: _spending(panel, x, column, flows, ledgers[x]) for x in LEDGERS}
+    figures = _figures(panel, column, flows, ledgers, spending=spending, single=drivers.single)
+    figures |= {name: path[:, 4:] for name, path in off_budget.items()}
+    flows |= {name: (REVENUES, _as_flow(path)) for name, path in off_budget.items()}
+    scale = _scale_path(panel, basis, flows, drivers, column=column, horizon=horizon)
+    books = books_of(
+        panel, column, drivers, flows, ledgers, spending=spending, rate=rate, tenor=tenor,
+        scale=scale,
+    )  # fmt: skip
+    inputs = rule_inputs(figures, basis)
+    books = replace(books, counted=counted_units(panel, inputs, horizon))
     return Outlook(
         first_quarter=quarter + 1,
         figures=figures,
-        inputs=rule_inputs(figures, basis),
+        inputs=inputs,
         ledgers=ledgers,
-        growth=growth,
+        drivers=drivers,
+        books=books,
+        missing=missing_names(figures, flows, len(panel.units)),
         new_rate=rate,
         new_tenor=tenor,
         own_terms=own_terms,
@@ -156,192 +174,141 @@ def central_outlook(panel: Panel, basis: Basis, quarter: int) -> Outlook:
     )
 
 
-def issue_terms(panel: Panel, column: int) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Rate and tenor of new bonds: the unit's latest own issuance, else the national average.
-
-    Issuance published by the report's day may be later than the quarter of the accounts.
-    """
-    terms = defaults().terms_on(panel.as_of)
-    rate = np.full(len(panel.units), terms.rate / 100)
-    tenor = np.full(len(panel.units), terms.tenor)
-    own_rate, own_tenor = _latest(panel.value("issue_rate")), _latest(panel.value("issue_tenor"))
-    own = (own_rate > 0) & (own_rate < 0.15) & (own_tenor > 0) & (own_tenor <= 30)
-    return np.where(own, own_rate, rate), np.where(own, own_tenor, tenor), np.asarray(own)
+# -- revenue ---------------------------------------------------------------------------------------
 
 
-def _latest(values: Array) -> Array:
-    """Last value of each row, NaN when there is none."""
-    present = ~np.isnan(values)
-    last = values.shape[1] - 1 - np.argmax(present[:, ::-1], axis=1)
-    return np.where(present.any(axis=1), values[np.arange(len(values)), last], np.nan)
+def _flows(
+    panel: Panel, basis: Basis, column: int, horizon: int, drivers: Drivers
+) -> dict[str, tuple[int, Array]]:
+    """Driver (3 for none) and path of each flow, the last four quarters first."""
+    settings = outlook_settings()
+    flows: dict[str, tuple[int, Array]] = {}
+    for number, driver in enumerate(settings.driver[:REVENUES]):
+        growth = drivers.growth[:, number, :]
+        for name in driver.fields:
+            if name in panel.values:
+                flows[name] = number, _grown(last_year(panel, name, column), growth, horizon)
+    for name in settings.held.fields:
+        if name in panel.values:
+            still = np.zeros((len(panel.units), -(-horizon // 4)))
+            flows[name] = REVENUES, _grown(last_year(panel, name, column), still, horizon)
+    return flows
 
 
-def _last_year(panel: Panel, name: str, column: int) -> Array:
-    """Take the four quarters to a quarter, or their sum split by season where one is missing."""
-    quarters = panel.value(name)[:, max(column - 3, 0) : column + 1]
-    if quarters.shape[1] < 4:
-        quarters = np.full((len(panel.units), 4), np.nan)
-    shares = defaults().shares(name)
-    season = [shares[(panel.first_quarter + column - 3 + k) % 4] for k in range(4)]
-    split = panel.yearly[name][:, column][:, None] * np.array(season)
-    return np.where(np.isnan(quarters).any(axis=1, keepdims=True), split, quarters)
-
-
-def _grown(base: Array, growth: Array) -> Array:
-    """``x(t) = x(t - 4) * (1 + g)``, from the last four quarters, these first."""
-    path = np.empty((len(base), 4 + len(growth)))
+def _grown(base: Array, growth: Array, horizon: int) -> Array:
+    """``x(t) = x(t - 4) * exp(g of the year)``, from the last four quarters, these first."""
+    path = np.empty((len(base), 4 + horizon))
     path[:, :4] = base
-    for k, rate in enumerate(growth):
-        path[:, k + 4] = path[:, k] * (1 + rate)
+    for quarter in range(horizon):
+        path[:, quarter + 4] = path[:, quarter] * np.exp(growth[:, quarter // 4])
     return path
 
 
-def _over_four(path: Array) -> Array:
-    """Four-quarter sums of the quarters ahead of a path that starts with the last four."""
-    ahead = path.shape[1] - 4
-    return sum((path[:, k + 1 : k + 1 + ahead] for k in range(4)), np.zeros((len(path), ahead)))
-
-
-def _swap(panel: Panel, column: int, horizon: int, quarter: int) -> Array | None:
-    """Swap bonds of the last four quarters where reported, ending with the approved swap."""
-    swap = panel.yearly.get("swap_bonds")
-    if swap is None:
-        return None
-    yearly: Array = np.nan_to_num(swap[:, column], nan=0.0)
-    last = parse_quarter(defaults().swap.last_quarter) or 0
-    ends = np.array([quarter + 1 + k <= last for k in range(horizon)])
-    swapped: Array = -yearly[:, None] / 4 * ~ends[None, :]
-    return swapped
-
-
-def _ledger(
-    panel: Panel,
-    ledger: str,
-    column: int,
-    quarter: int,
-    *,
-    rate: Array,
-    tenor: Array,
-    swap: Array | None,
-) -> tuple[Ledger, NDArray[np.bool_], list[Problem]]:
-    """Path of one ledger from its balances, interest and maturities."""
-    horizon = outlook_settings().quarters
-    balance = panel.value(f"{ledger}_debt_balance")
-    now = balance[:, column]
-    before = balance[:, column - 4] if column >= 4 else np.full(len(now), np.nan)
-    net = np.repeat(((now - before) / 4)[:, None], horizon, axis=1)
-    if swap is not None:
-        net = net + swap
-    paid = panel.yearly.get(INTEREST[ledger], np.full(balance.shape, np.nan))[:, column]
-    average = (now + before) / 2
-    old_rate = np.where(average > 0, paid / average, np.where(now == 0, 0.0, np.nan))
-    existing = synthetic_ladder(
-        now,
-        old_rate,
-        tenor,
-        shares=defaults().maturity.quarter_shares,
-        first_quarter=quarter + 1,
-        quarters=horizon,
-    )
-    principal, interest, synthetic = existing.principal, existing.interest, existing.synthetic
-    listed, problems = _listed(panel, ledger, now, quarter, horizon)
-    for row, (due, coupons) in listed.items():
-        principal[row], interest[row], synthetic[row] = due, coupons, False
-    net = np.maximum(net, -principal)  # no more is repaid than falls due
-    debt = now[:, None] + np.cumsum(net, axis=1)
-    # What is outstanding beyond the old debt was issued on the new terms.
-    opening = np.concatenate([now[:, None], debt[:, :-1]], axis=1)
-    old_opening = now[:, None] - (np.cumsum(principal, axis=1) - principal)
-    interest = interest + rate[:, None] / 4 * np.maximum(opening - old_opening, 0.0)
-    refinanced = np.minimum(defaults().maturity.refinanced_share * principal, principal + net)
-    return (
-        Ledger(
-            debt=debt,
-            net_borrowing=net,
-            principal=principal,
-            refinanced=refinanced,
-            interest=interest,
-            issued=net + principal,
-        ),
-        synthetic,
-        problems,
-    )
-
-
-def _listed(
-    panel: Panel, ledger: str, balance: Array, quarter: int, horizon: int
-) -> tuple[dict[int, tuple[Array, Array]], list[Problem]]:
-    """Ladders of units whose bond list sums to the balance within 0.5 %."""
-    bonds = panel.known.bonds
-    found: dict[int, tuple[Array, Array]] = {}
-    problems: list[Problem] = []
-    if bonds.empty:
-        return found, problems
-    rows = {unit: row for row, unit in enumerate(panel.units.index)}
-    for unit, own in bonds[bonds["ledger"] == ledger].groupby("unit", observed=True):
-        row = rows.get(str(unit))
-        outstanding = own[own["maturity"] > quarter]
-        if row is None or np.isnan(balance[row]):
+def _off_budget(panel: Panel, column: int, horizon: int, swap: Array | None) -> dict[str, Array]:
+    """Debt outside the statutory balance, held: hidden debt falls by what is swapped out of it."""
+    paths = {}
+    for name in ("hidden_debt_balance", "lgfv_interest_bearing_debt"):
+        if name not in panel.values:
             continue
-        total = float(outstanding["principal"].sum())
-        if abs(total - balance[row]) > 0.005 * balance[row]:
-            details = {"listed": f"{total:,.0f}", "balance": f"{balance[row]:,.0f}"}
-            field = f"{ledger}_debt_balance"
-            problems.append(
-                Problem(
-                    "bonds-do-not-sum",
-                    unit=str(unit),
-                    field=field,
-                    quarter=quarter,
-                    value=total,
-                    details=details,
-                )
-            )
-        else:
-            found[row] = bond_ladder(outstanding, quarter + 1, horizon)
-    return found, problems
+        path = np.repeat(panel.values[name][:, column][:, None], 4 + horizon, axis=1)
+        if name == "hidden_debt_balance" and swap is not None:
+            path[:, 4:] = np.maximum(path[:, 4:] - np.cumsum(swap, axis=1), 0.0)
+        paths[name] = path
+    return paths
 
 
-def _add_expenditure(
-    figures: dict[str, Array],
-    annual: Mapping[str, Array],
-    ledgers: Mapping[str, Ledger],
-    column: int,
-) -> None:
-    """Expenditure moves with the sources that pay for it: revenue, transfers, net borrowing."""
-    sources = {
-        "general": (
-            ("gpb_revenue", 1.0),
-            ("gpb_transfer_in", 1.0),
-            ("gpb_transfer_out", -1.0),
-            ("implied_net_transfers", 1.0),
-        ),
-        "special": (("gfb_revenue", 1.0), ("gfb_transfer_in", 1.0), ("gfb_transfer_out", -1.0)),
+def _as_flow(stock: Array) -> Array:
+    """Make a flow whose four-quarter sums are a stock: every simulated field is such a sum."""
+    flow = np.empty_like(stock)
+    flow[:, :4] = stock[:, :4] / 4
+    for t in range(4, stock.shape[1]):
+        flow[:, t] = stock[:, t] - flow[:, t - 3 : t].sum(axis=1)
+    return flow
+
+
+def _scale_path(
+    panel: Panel, basis: Basis, flows: Mapping[str, tuple[int, Array]], drivers: Drivers,
+    *, column: int, horizon: int,
+) -> Array:  # fmt: skip
+    """Yardstick of a year's borrowing by quarter: capacity at the end of the year before."""
+    yearly = {name: over_four(path) for name, (_, path) in flows.items()}
+    none = np.full((len(panel.units), horizon), np.nan)
+    capacity = rule_inputs(yearly, basis)[CAPACITY] if yearly else none
+    path = np.repeat(drivers.scale[:, None], horizon, axis=1)
+    for first in range(4, horizon, 4):
+        before = capacity[:, first - 1]
+        ahead = np.where((before > 0) & np.isfinite(before), before, path[:, first - 1])
+        path[:, first : first + 4] = ahead[:, None]
+    return path
+
+
+def _planned_borrowing(
+    panel: Panel, basis: Basis, flows: Mapping[str, tuple[int, Array]], drivers: Drivers,
+    *, column: int, horizon: int,
+) -> dict[str, Array]:  # fmt: skip
+    """Net borrowing of each quarter ahead without swaps, yuan."""
+    scale = _scale_path(panel, basis, flows, drivers, column=column, horizon=horizon)
+    year = np.arange(horizon) // 4
+    return {
+        ledger: drivers.growth[:, REVENUES + k, :][:, year] * scale / 4
+        for k, ledger in enumerate(LEDGERS)
     }
-    for ledger, parts in sources.items():
-        spent = annual.get(EXPENDITURE[ledger])
-        if spent is None:
-            continue
-        change: Array = np.zeros_like(ledgers[ledger].debt)
-        for name, sign in parts:
-            if name in figures:
-                now = annual[name][:, column][:, None]
-                change = change + sign * np.nan_to_num(figures[name] - now, nan=0.0)
-        net = ledgers[ledger].net_borrowing
-        base = net[:, :1]
-        joined = np.concatenate([np.repeat(base, 3, axis=1), net], axis=1)
-        yearly = sum((joined[:, k : k + net.shape[1]] for k in range(4)), np.zeros(net.shape))
-        figures[EXPENDITURE[ledger]] = spent[:, column][:, None] + change + (yearly - 4 * base)
 
 
-def _add_single_balance(
-    figures: dict[str, Array], annual: Mapping[str, Array], column: int, horizon: int
-) -> None:
-    """Units that report one balance only: it goes on growing by its last yearly change."""
-    total = annual.get("debt_balance")
-    if total is None or column < 4:
-        return
-    yearly = total[:, column] - total[:, column - 4]
-    path = total[:, column][:, None] + yearly[:, None] / 4 * np.arange(1, horizon + 1)
-    split = figures["general_debt_balance"] + figures["special_debt_balance"]
-    figures["debt_balance"] = np.where(np.isnan(split), path, np.nan)
+# -- spending, figures, books ----------------------------------------------------------------------
+
+
+def _spending(
+    panel: Panel, ledger: str, column: int, flows: Mapping[str, tuple[int, Array]], path: Ledger
+) -> Array:
+    """Expenditure by quarter, the last four first: it moves with the sources that pay for it.
+
+    ``E(t) = E(t - 4) + R(t) - R(t - 4) + N(t) - N(t - 4)``, past net borrowing spread evenly.
+    """
+    past = last_year(panel, EXPENDITURE[ledger], column)
+    horizon = path.debt.shape[1]
+    spent = np.concatenate([past, np.zeros((len(past), horizon))], axis=1)
+    revenue = np.zeros(spent.shape)
+    names = [(name, sign) for _, name, sign in REVENUE[ledger]]
+    names += [("gfb_transfer_in", 1.0), ("gfb_transfer_out", -1.0)] if ledger == "special" else []
+    for name, sign in names:
+        if name in flows:
+            revenue += sign * np.nan_to_num(flows[name][1])
+    balance = panel.value(f"{ledger}_debt_balance")
+    before = balance[:, column - 4] if column >= 4 else np.full(len(balance), np.nan)
+    swapped = panel.yearly.get("swap_bonds", np.zeros(balance.shape))[:, column]
+    last = balance[:, column] - before - (np.nan_to_num(swapped) if ledger == "special" else 0.0)
+    net = np.concatenate([np.repeat(last[:, None] / 4, 4, axis=1), path.net_borrowing], axis=1)
+    for t in range(4, spent.shape[1]):
+        spent[:, t] = (
+            spent[:, t - 4] + revenue[:, t] - revenue[:, t - 4] + net[:, t] - net[:, t - 4]
+        )
+    return spent
+
+
+def _figures(
+    panel: Panel, column: int, flows: Mapping[str, tuple[int, Array]],
+    ledgers: Mapping[str, Ledger], *, spending: Mapping[str, Array], single: NDArray[np.bool_],
+) -> dict[str, Array]:  # fmt: skip
+    """Figures as rules read them: balances, and flows over four quarters."""
+    figures = {name: over_four(path) for name, (_, path) in flows.items()}
+    horizon = ledgers["general"].debt.shape[1]
+    for ledger, path in ledgers.items():
+        split = np.where(single[:, None], np.nan, path.debt)
+        figures[f"{ledger}_debt_balance"] = split
+        if INTEREST[ledger] in panel.yearly:
+            paid = last_year(panel, INTEREST[ledger], column)
+            figures[INTEREST[ledger]] = over_four(np.concatenate([paid, path.interest], axis=1))
+        if EXPENDITURE[ledger] in panel.yearly:
+            # The year as reported, moved on by the changes of the quarters.
+            year = panel.yearly[EXPENDITURE[ledger]][:, column][:, None]
+            quarters = over_four(spending[ledger])
+            figures[EXPENDITURE[ledger]] = (
+                year + quarters - spending[ledger][:, :4].sum(axis=1)[:, None]
+            )
+        limit = panel.value(f"{ledger}_debt_limit")[:, column]
+        figures[f"{ledger}_debt_limit"] = np.repeat(limit[:, None], horizon, axis=1)
+    if "debt_balance" in panel.yearly:
+        total = np.where(single[:, None], ledgers["general"].debt, np.nan)
+        figures["debt_balance"] = total
+    return figures
