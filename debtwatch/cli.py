@@ -23,6 +23,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_e
                   help=_("A debt-risk desk for local governments."))  # fmt: skip
 rulebooks_app = typer.Typer(no_args_is_help=True, help=_("Warning systems: list, show, test."))
 app.add_typer(rulebooks_app, name="rulebooks")
+backtest_app = typer.Typer(no_args_is_help=True, help=_("Judge past forecasts."))
+app.add_typer(backtest_app, name="backtest")
 
 Files = Annotated[list[Path], typer.Argument(help=_("Workbooks, csv or parquet files."))]
 StorePath = Annotated[Path, typer.Option("--store", help=_("Store of vintages, one file."))]
@@ -262,6 +264,50 @@ def outlook(
         typer.echo(json.dumps(answer, ensure_ascii=False, indent=1, allow_nan=False))
     else:
         typer.echo(outlook_text(answer, lang))
+
+
+@backtest_app.command(name="outlook", help=_("Were the fan charts right? Rolling origins."))
+def backtest_outlook(
+    store: StorePath,
+    origins: Annotated[
+        list[str],
+        typer.Option(help=_("Origins: 2020Q4, a list 2020Q4,2021Q4 or a span 2018Q4..2023Q4.")),
+    ],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help=_("Folder for the page and metrics.json."))
+    ] = None,
+    horizons: Annotated[str, typer.Option(help=_("Quarters ahead, such as 4,8,12."))] = "4,8,12",
+    paths: Annotated[int, typer.Option(min=100, max=100_000, help=_("Simulated paths."))] = 2000,
+    rulebook: Annotated[
+        str, typer.Option(help=_("Rulebook whose headline indicator is judged."))
+    ] = "cn-debt-tiers",
+    method: Annotated[
+        str, typer.Option(help=_("Shocks: auto, bootstrap, normal or student."))
+    ] = "auto",
+    as_of: Annotated[
+        str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help=_("Seed of the random draws."))] = 20260930,
+    lang: Lang = "zh",
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON."))] = False,
+) -> None:
+    """Judge the outlook on the past."""
+    from debtwatch.reporting.backtest_page import backtest_store, backtest_text  # noqa: PLC0415
+    from debtwatch.sustainability.draws import method_named  # noqa: PLC0415
+
+    _check_language(lang)
+    result = backtest_store(
+        store, origins, horizons=horizons, paths=paths, rulebook=rulebook,
+        method=method_named(method), as_of=_day(as_of) or _today(), seed=seed, out=out, lang=lang,
+        progress=_progress(_("Origins")),
+    )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False))
+    else:
+        typer.echo(backtest_text(result, lang))
+    if out is not None:
+        typer.echo(_("Open {path}").format(path=(out / "index.html").resolve()), err=as_json)
 
 
 @app.command(help=_("Apply one rulebook to a plain table of its fields."))

@@ -719,6 +719,11 @@ def all_lines(panel: Panel) -> list[str]:
 
 @needs_shared
 def test_the_page_states_these_numbers(issuers):
-    text = (ROOT / "docs" / "acceptance.md").read_text("utf-8").splitlines()
-    rows = [line for line in text if line.startswith("| ") and any(c.isdigit() for c in line)]
+    text = (ROOT / "docs" / "acceptance.md").read_text("utf-8")
+    text = text[: text.index("## Debt-sustainability model")]  # that part has tests of its own
+    rows = [
+        line
+        for line in text.splitlines()
+        if line.startswith("| ") and any(c.isdigit() for c in line)
+    ]
     assert rows == all_lines(issuers)

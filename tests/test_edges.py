@@ -144,18 +144,18 @@ def test_the_same_project_in_two_files_counts_once(issuers):
 
 def test_a_manifest_of_something_else_protects_its_folder(issuers_known, tmp_path):
     from debtwatch.errors import ModelProblem
-    from debtwatch.reporting.render import _refuse_foreign
+    from debtwatch.reporting.render import _OWN, _refuse_foreign
 
     folder = tmp_path / "app"
     folder.mkdir()
     (folder / "manifest.json").write_text('{"name": "app"}')
     with pytest.raises(ModelProblem):
-        _refuse_foreign(folder)
+        _refuse_foreign(folder, _OWN)
     (folder / "manifest.json").write_text('{"tool": "debtwatch"}')
-    _refuse_foreign(folder)
+    _refuse_foreign(folder, _OWN)
     (folder / "notes.txt").write_text("mine")
     with pytest.raises(ModelProblem):
-        _refuse_foreign(folder)
+        _refuse_foreign(folder, _OWN)
 
 
 def test_page_names_fit_every_file_system():

@@ -7,7 +7,7 @@ style.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -112,11 +112,15 @@ def _with_data(spec: dict[str, Any], **data: list[dict[str, Any]]) -> dict[str, 
 @cache
 def _compiled(code: str) -> dict[str, Any]:
     spec = ratio_specification(code)
-    version = alt.SCHEMA_VERSION.removeprefix("v").rsplit(".", 1)[0]
-    known = [v for v in vlc.get_vegalite_versions() if v.startswith(version.split(".")[0])]
-    chosen = version if version in known else known[-1]
-    compiled: dict[str, Any] = vlc.vegalite_to_vega(spec, vl_version=chosen)
+    compiled: dict[str, Any] = vlc.vegalite_to_vega(spec, vl_version=_vegalite())
     return compiled
+
+
+def _vegalite() -> str:
+    """Version of Vega-Lite that both the declaration and the renderer know."""
+    version = alt.SCHEMA_VERSION.removeprefix("v").rsplit(".", 1)[0]
+    known = [str(v) for v in vlc.get_vegalite_versions() if v.startswith(version.split(".")[0])]
+    return version if version in known else known[-1]
 
 
 def ratio_specification(code: str) -> dict[str, Any]:
@@ -202,3 +206,136 @@ def _curves(code: str, x: alt.X) -> alt.Chart:
         ),
     )
     return curves
+
+
+# -- calibration of the outlook --------------------------------------------------------------------
+
+NOMINAL_COLOUR, BAND_COLOUR = "#b3261e", "#3f8f5b"
+
+
+def coverage_chart(scores: Sequence[Mapping[str, Any]], code: str) -> str:
+    """Share of outcomes that each band covered beside what it should, as SVG.
+
+    Parameters
+    ----------
+    scores : sequence of mapping
+        Scores of a back-test as its result holds them.
+    code : {"zh", "en"}
+    """
+    rows = [
+        {"name": name, "level": f"{band['level']:.0%}", "nominal": band["level"],
+         "covered": band["covered"], "low": band["low"], "high": band["high"],
+         "from": 0.72 if band["level"] == 0.8 else None,
+         "to": 0.88 if band["level"] == 0.8 else None}
+        for name, score in _named(scores, code) for band in score["bands"]
+    ]  # fmt: skip
+    x = alt.X("covered:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", title=None))
+    y = _rows_axis(rows)
+    base = alt.Chart()
+    layers = alt.layer(
+        base.mark_rect(color=BAND_COLOUR, opacity=0.015).encode(
+            x=alt.X("from:Q", scale=alt.Scale(domain=[0, 1])), x2="to:Q"
+        ),
+        base.mark_rule(color=NOMINAL_COLOUR, strokeDash=[3, 2]).encode(x="nominal:Q"),
+        base.mark_rule(color=PAST, strokeWidth=1.5).encode(x=alt.X("low:Q"), x2="high:Q", y=y),
+        base.mark_point(color=PAST, filled=True, size=34).encode(x=x, y=y),
+        data=_inline(rows),
+    ).properties(width=215, height=alt.Step(19))
+    title = alt.Header(title=None, labelFontWeight="bold", labelFontSize=12)
+    return _svg(layers.facet(column=alt.Column("level:N", header=title), spacing=14))
+
+
+def pit_chart(scores: Sequence[Mapping[str, Any]], code: str) -> str:
+    """Share of outcomes in each tenth of the forecasts, a small chart for each score, as SVG.
+
+    Parameters
+    ----------
+    scores, code
+        As for :func:`coverage_chart`.
+    """
+    ahead = language(code).text(N_("{horizon} q ahead"))
+    order = list(dict.fromkeys(score["label"] for score in scores))
+    steps = [ahead.format(horizon=h) for h in dict.fromkeys(score["horizon"] for score in scores)]
+    rows = [
+        {"label": score["label"], "ahead": ahead.format(horizon=score["horizon"]),
+         "first": k / 10, "last": (k + 1) / 10, "share": share, "even": 0.1}
+        for score in scores for k, share in enumerate(score["pit"])
+    ]  # fmt: skip
+    base = alt.Chart()
+    quiet = alt.Axis(values=[0, 0.5, 1], title=None, grid=False, format=".1~f")
+    bars = base.mark_bar(color=WITHOUT, opacity=0.75, stroke="#fff").encode(
+        x=alt.X("first:Q", bin="binned", scale=alt.Scale(domain=[0, 1]), axis=quiet),
+        x2="last:Q",
+        y=alt.Y("share:Q", axis=alt.Axis(format=".0%", title=None, tickCount=3)),
+    )
+    even = base.mark_rule(color=NOMINAL_COLOUR, strokeDash=[3, 2]).encode(y="even:Q")
+    small = alt.layer(bars, even, data=_inline(rows)).properties(width=150, height=62)
+    header = alt.Header(title=None, labelFontWeight="bold", labelFontSize=10, labelLimit=170)
+    side = alt.Header(title=None, labelFontSize=11, labelAngle=0, labelAlign="left")
+    return _svg(small.facet(
+        column=alt.Column("label:N", sort=order, header=header),
+        row=alt.Row("ahead:N", sort=steps, header=side),
+        spacing=10,
+    ))  # fmt: skip
+
+
+def crps_chart(scores: Sequence[Mapping[str, Any]], code: str) -> str:
+    """Mean CRPS of the outlook and its rivals, as SVG; further left is better.
+
+    Parameters
+    ----------
+    scores, code
+        As for :func:`coverage_chart`.
+    """
+    text = language(code).text
+    words = {
+        "crps": text(N_("Outlook")),
+        "crps_walk": text(N_("Random walk")),
+        "crps_climate": text(N_("Climatology")),
+    }
+    rows = [
+        {"name": name, "forecast": word, "crps": score[key]}
+        for name, score in _named(scores, code)
+        for key, word in words.items()
+    ]
+    domain = list(words.values())
+    legend = alt.Legend(title=None, orient="bottom", labelLimit=300, symbolStrokeWidth=2)
+    points = alt.Chart(_inline(rows)).mark_point(size=55, strokeWidth=2)
+    chart = points.encode(
+        x=alt.X("crps:Q", axis=alt.Axis(title=None, format=".2~f"), scale=alt.Scale(zero=True)),
+        y=_rows_axis(rows),
+        color=alt.Color(
+            "forecast:N",
+            legend=legend,
+            scale=alt.Scale(domain=domain, range=[WITH, SEVERITY_COLOURS[2], WITHOUT]),
+        ),
+        shape=alt.Shape(
+            "forecast:N",
+            legend=legend,
+            scale=alt.Scale(domain=domain, range=["circle", "triangle-up", "square"]),
+        ),
+    )
+    return _svg(chart.properties(width=640, height=alt.Step(19)))
+
+
+def _named(scores: Sequence[Mapping[str, Any]], code: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Scores with the name of quantity and horizon."""
+    form = language(code).text(N_("{label}, {horizon} q ahead"))
+    return [(form.format(label=s["label"], horizon=s["horizon"]), s) for s in scores]
+
+
+def _rows_axis(rows: Sequence[Mapping[str, Any]]) -> alt.Y:
+    order = list(dict.fromkeys(row["name"] for row in rows))
+    axis = alt.Axis(title=None, labelLimit=320, grid=True, gridColor="#eceff3", ticks=False)
+    return alt.Y("name:N", sort=order, axis=axis)
+
+
+def _svg(chart: alt.TopLevelMixin) -> str:
+    """Draw a declared chart without a browser."""
+    spec = chart.configure(font="sans-serif").configure_view(stroke="#d5dae1").to_dict()
+    svg = str(vlc.vegalite_to_svg(spec, vl_version=_vegalite()))
+    return svg[svg.index("<svg") :]
+
+
+def _inline(rows: list[dict[str, Any]]) -> alt.InlineData:
+    return alt.InlineData(values=rows)

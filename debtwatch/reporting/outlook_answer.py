@@ -17,10 +17,10 @@ from debtwatch.panel.store import open_store
 from debtwatch.reporting.figures import Figures, choose_size
 from debtwatch.reporting.study import choose_rulebooks
 from debtwatch.rules.assess import assess
-from debtwatch.rules.capacity import CAPACITY, Basis, choose_basis
+from debtwatch.rules.capacity import CAPACITY, Basis, choose_basis, history_inputs
 from debtwatch.rules.rulebook import Rulebook, load_rulebooks
 from debtwatch.sustainability.accounts import LEDGERS, Outlook, central_outlook
-from debtwatch.sustainability.draws import Method
+from debtwatch.sustainability.draws import method_named
 from debtwatch.sustainability.exposure import stress_basis
 from debtwatch.sustainability.histograms import QUANTILES
 from debtwatch.sustainability.outlook import Fan, central_indicators, simulate_outlook
@@ -28,10 +28,6 @@ from debtwatch.sustainability.scenarios import Scenario, load_scenarios
 from debtwatch.sustainability.settings import outlook_settings
 from debtwatch.sustainability.simulate import Books
 from debtwatch.sustainability.stress import REASONS, run_scenarios
-
-METHODS: dict[str, Method] = {
-    "auto": "auto", "bootstrap": "bootstrap", "normal": "normal", "student": "student",
-}  # fmt: skip
 
 
 def outlook_answer(
@@ -90,14 +86,9 @@ def outlook_answer(
             unit=unit,
             as_of=as_of.isoformat(),
         )
-    if method not in METHODS:
-        raise DataProblem(
-            N_("“{method}” is no way of drawing shocks; choose {known}."),
-            method=method, known=", ".join(METHODS),
-        )  # fmt: skip
     row = codes.index(unit)
-    origin = quarter if quarter is not None else _latest(panel, row)
     basis = choose_basis(panel)
+    origin = quarter if quarter is not None else _latest(panel, basis, row)
     settings = outlook_settings()
     outlook = central_outlook(
         panel, basis, origin, quarters=quarters, inflation=settings.calibration.inflation
@@ -106,7 +97,7 @@ def outlook_answer(
     books = [c.rulebook for c in chosen if c.rulebook.kind != "limit"]
     rows = np.array([row], dtype=np.intp)
     fan = simulate_outlook(
-        outlook, basis, books, seed=seed, paths=paths, method=METHODS[method], rows=rows,
+        outlook, basis, books, seed=seed, paths=paths, method=method_named(method), rows=rows,
         quantiles_of=sum(len(book.indicator) for book in books),
     )  # fmt: skip
     picked = _scenarios(scenarios, scenario_files)
@@ -132,12 +123,16 @@ def outlook_answer(
     }
 
 
-def _latest(panel: Panel, row: int) -> int:
-    """Latest quarter with a balance of the government, else with any figure."""
-    for names in (("debt_balance", "general_debt_balance"), tuple(panel.values)):
-        known = np.zeros(panel.quarters, dtype=bool)
-        for name in names:
-            known |= np.isfinite(panel.value(name)[row])
+def _latest(panel: Panel, basis: Basis, row: int) -> int:
+    """Latest quarter whose debt ratio is known, else with a balance, else with any figure."""
+    inputs = history_inputs(panel, basis)
+    shape = (len(panel.units), panel.quarters)
+    debt, capacity = (
+        np.isfinite(np.broadcast_to(inputs[name], shape)[row])
+        for name in ("debt_balance", CAPACITY)
+    )
+    figures = [np.isfinite(panel.value(name)[row]) for name in panel.values]
+    for known in (debt & capacity, debt, np.logical_or.reduce(figures)):
         if known.any():
             return panel.first_quarter + int(np.flatnonzero(known)[-1])
     raise DataProblem(N_("Nothing is known of this government; nothing can be projected."))

@@ -269,7 +269,7 @@ class OutlookParts:
     def _reverse_sentence(self, found: ScaleToLine, k: int, label: str) -> str:
         scenario: Scenario = found.scenario
         if found.outcome[k] == "not reachable":
-            text = N_("{direction}: {line} is not reached within the horizon, whatever its size.")
+            text = N_("{direction}: even at the largest size tried, {line} is not reached.")
             return self.language.text(text).format(direction=self._pick(scenario.label), line=label)
         driver = scenario.shocks[0].driver
         size = self.figures.percent(float(found.size[k]), 2 if driver == "rate" else 1)

@@ -20,11 +20,12 @@ from markupsafe import Markup
 from debtwatch import provenance, resources
 from debtwatch.errors import ModelProblem
 from debtwatch.language import N_, language
-from debtwatch.reporting.charts import ratio_chart
+from debtwatch.reporting.charts import coverage_chart, crps_chart, pit_chart, ratio_chart
 from debtwatch.reporting.context import LevelCount, Meta, ReportContext, UnitPage
 from debtwatch.reporting.figures import Figures
 
 _OWN = {"index.html", "units", "report.json", "manifest.json"}
+_OWN_BACKTEST = {"index.html", "metrics.json", "manifest.json"}
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{k}" for p in ("com", "lpt") for k in range(10))}
 #: Below this many pages a second process costs more than it saves.
 PARALLEL_FROM = 80
@@ -96,25 +97,42 @@ def write_report(
     ModelProblem
         When the folder holds something that is not a report, or cannot be written.
     """
+
+    def fill(folder: Path) -> int:
+        (folder / "units").mkdir()
+        done = _write_pages(context, folder / "units", progress)
+        _write_text(folder / "index.html", render_index(context))
+        _write_json(folder / "report.json", dataclasses.asdict(context))
+        _write_json(folder / "manifest.json", manifest)
+        return done
+
+    return _all_or_nothing(out, _OWN, fill)
+
+
+def _all_or_nothing(out: Path, own: set[str], fill: Callable[[Path], int]) -> int:
+    """Fill a new folder beside the place of an earlier one, then put it there."""
     out = out.resolve()  # a link stands for the folder it leads to
-    _refuse_foreign(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    _refuse_foreign(out, own)
     try:
-        (partial / "units").mkdir()
-        done = _write_pages(context, partial / "units", progress)
-        (partial / "index.html").write_text(render_index(context), encoding="utf-8", newline="\n")
-        _write_json(partial / "report.json", dataclasses.asdict(context))
-        _write_json(partial / "manifest.json", manifest)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    try:
+        done = fill(partial)
         partial.chmod(0o755)
         _replace(partial, out)
     except OSError as error:
-        raise ModelProblem(
-            N_("The report cannot be written to {out}: {reason}."), out=out, reason=error.strerror
-        ) from error
+        raise _unwritable(out, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return done
+
+
+def _unwritable(out: Path, error: OSError) -> ModelProblem:
+    return ModelProblem(
+        N_("The report cannot be written to {out}: {reason}."), out=out, reason=error.strerror
+    )
 
 
 def build_manifest(context: ReportContext, rulebooks: dict[str, str]) -> dict[str, Any]:
@@ -137,6 +155,13 @@ def build_manifest(context: ReportContext, rulebooks: dict[str, str]) -> dict[st
         "synthetic": meta.synthetic,
         "inputs": [{"file": s.file, "sha256": s.sha256} for s in meta.sources],
         "projects": [{"file": s.file, "sha256": s.sha256} for s in meta.pipelines],
+        **_hashes(rulebooks),
+    }
+
+
+def _hashes(rulebooks: dict[str, str]) -> dict[str, Any]:
+    """Hashes of rulebooks, models and templates, and versions of packages."""
+    return {
         "rulebooks": rulebooks,
         "models": {
             name: digest
@@ -146,6 +171,98 @@ def build_manifest(context: ReportContext, rulebooks: dict[str, str]) -> dict[st
         "templates": provenance.sha256_of_folder(resources.templates()),
         "packages": provenance.package_versions(),
     }
+
+
+def refuse_foreign_backtest(out: Path) -> None:
+    """Refuse a folder that holds anything but an earlier back-test, before work is done for it.
+
+    Raises
+    ------
+    ModelProblem
+    """
+    _refuse_foreign(out.resolve(), _OWN_BACKTEST)
+
+
+def render_backtest(page: dict[str, Any], lang: str) -> str:
+    """Page of a back-test, as HTML.
+
+    Parameters
+    ----------
+    page : dict
+        Result of :func:`debtwatch.reporting.backtest_page.backtest_store` with ``words``, its
+        findings in words, and ``version``.
+    lang : {"zh", "en"}
+    """
+    meta = {
+        "language": lang,
+        "version": page["version"],
+        "as_of": page["as_of"],
+        "synthetic": page["synthetic"],
+        "illustrative": False,
+    }
+    charts = {
+        name: Markup(chart(page["scores"], lang))  # noqa: S704 - our own code from escaped data
+        for name, chart in (("coverage", coverage_chart), ("pit", pit_chart), ("crps", crps_chart))
+    }
+    environment = _environment(lang, "", ())
+    environment.filters.update(score=_score, p_value=_p_value)
+    template = environment.get_template("backtest.html")
+    return template.render(page=page, meta=meta, charts=charts)
+
+
+def write_backtest(
+    page: dict[str, Any],
+    metrics: dict[str, Any],
+    rulebooks: dict[str, str],
+    out: Path,
+    *,
+    lang: str,
+) -> None:
+    """Write the folder of a back-test, all or nothing.
+
+    Parameters
+    ----------
+    page : dict
+        As for :func:`render_backtest`.
+    metrics : dict
+        Content of ``metrics.json``.
+    rulebooks : dict from family@version to sha256
+    out : Path
+        New folder, or one that holds an earlier back-test.
+    lang : {"zh", "en"}
+
+    Raises
+    ------
+    ModelProblem
+        When the folder holds something else, or cannot be written.
+    """
+    settings = ("as_of", "horizons", "paths", "seed", "method", "synthetic")
+    manifest = {
+        "tool": "debtwatch",
+        "kind": "backtest",
+        "version": page["version"],
+        "language": lang,
+        **{name: metrics[name] for name in settings},
+        "origins": [origin["quarter"] for origin in metrics["origins"]],
+        "inputs": [{"file": s["file"], "sha256": s["sha256"]} for s in metrics["sources"]],
+        **_hashes(rulebooks),
+    }
+
+    def fill(folder: Path) -> int:
+        _write_text(folder / "index.html", render_backtest(page, lang))
+        _write_json(folder / "metrics.json", metrics)
+        _write_json(folder / "manifest.json", manifest)
+        return 1
+
+    _all_or_nothing(out, _OWN_BACKTEST, fill)
+
+
+def _score(value: float | None) -> str:
+    return "—" if value is None else f"{value:.4f}"
+
+
+def _p_value(value: float | None) -> str:
+    return "—" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 # -- parts ---------------------------------------------------------------------------------------
@@ -232,14 +349,18 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def _refuse_foreign(out: Path) -> None:
-    """Refuse to replace anything that is not a report of ours."""
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _refuse_foreign(out: Path, own: set[str]) -> None:
+    """Refuse to replace anything that is not a folder of ours, of the same kind."""
     if not out.exists():
         return
     if not out.is_dir():
         raise ModelProblem(N_("{out} is a file; give the path of a folder."), out=out)
     names = {path.name for path in out.iterdir()}
-    if names and not (names <= _OWN and _is_report(out / "manifest.json")):
+    if names and not (names <= own and _is_report(out / "manifest.json")):
         raise ModelProblem(
             N_(
                 "The folder {out} holds other files. Give a new folder, or one with an earlier "

@@ -19,6 +19,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from debtwatch.errors import ModelProblem
+from debtwatch.language import N_
 from debtwatch.sustainability.bootstrap import (
     bootstrap_rows,
     gaussian_rows,
@@ -37,6 +39,9 @@ FEWEST_DATES = 24
 #: From so many rows on the pool of own shocks is resampled whatever the dates.
 FEWEST_ROWS = 200
 STUDENT_FREEDOM = 5.0
+METHODS: dict[str, Method] = {
+    "auto": "auto", "bootstrap": "bootstrap", "normal": "normal", "student": "student",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,23 @@ class Draws:
                 steps, paths, -1
             ).transpose(0, 2, 1)  # fmt: skip
         return np.ascontiguousarray(out.astype(np.float32))
+
+
+def method_named(text: str) -> Method:
+    """Way of drawing shocks that a user asks for by name.
+
+    Raises
+    ------
+    ModelProblem
+        For a name that is none.
+    """
+    if text not in METHODS:
+        raise ModelProblem(
+            N_("“{method}” is no way of drawing shocks; choose {known}."),
+            method=text,
+            known=", ".join(METHODS),
+        )
+    return METHODS[text]
 
 
 def padded(paths: int) -> int:

@@ -66,9 +66,9 @@ class Drivers:
         What net borrowing is measured by, yuan.
     single : ndarray of bool, shape (units,)
         Units with one balance that is not split.
-    worst_year : ndarray, shape (5,)
-        The date with the worst pooled shock, in standard deviations; ``worst_date`` counts back
-        from the origin, in years.
+    shocks_by_date : ndarray, shape (dates, 5)
+        Mean shock of all units in each year of the record, in standard deviations, the last year
+        before the origin last.
     """
 
     step: str
@@ -84,8 +84,7 @@ class Drivers:
     years: NDArray[np.int64]
     scale: Array
     single: NDArray[np.bool_]
-    worst_year: Array
-    worst_date: int
+    shocks_by_date: Array
     national_share: Array
 
 
@@ -116,7 +115,10 @@ def estimate_drivers(
     by_quarter = np.array([0.5] * REVENUES + [2.0] * 2)
     spread = np.maximum(shocks.spread, floor * (by_quarter if quarterly else 1.0))
     drift = np.array([driver.drift for driver in settings.driver])
-    mean = np.where(drift, yearly.mean, 0.0)
+    years_known = np.isfinite(record.yearly).any(axis=2).sum(axis=1)
+    # A short record moves no mean; in a spread it weighs less than the pool in any case.
+    few = years_known < settings.estimation.fewest_years
+    mean = np.where(drift, np.where(few[:, None], yearly.pool, yearly.mean), 0.0)
     error = np.sqrt(yearly.error) / np.where(np.arange(5) < REVENUES, per_step, 1.0)
     return Drivers(
         step="quarter" if quarterly else "year",
@@ -129,11 +131,10 @@ def estimate_drivers(
         factors=shocks.factors,
         province=province,
         provinces=provinces,
-        years=np.isfinite(record.yearly).any(axis=2).sum(axis=1),
+        years=years_known,
         scale=record.scale,
         single=record.single,
-        worst_year=yearly.worst,
-        worst_date=yearly.worst_date,
+        shocks_by_date=yearly.by_date,
         national_share=shocks.national_share,
     )
 
@@ -173,8 +174,7 @@ class _Fit:
     dynamics: Array
     factors: Factors
     national_share: Array
-    worst: Array
-    worst_date: int
+    by_date: Array
 
     @classmethod
     def of(
@@ -201,7 +201,6 @@ class _Fit:
         scale = np.where(np.isfinite(scale), scale, 1.0)
         shocks = winsorise(residual / scale[:, None, :]) if dates else residual
         factors, share = _factors(shocks, dynamics, province, settings, weights)
-        worst, date = _worst(shocks, mean)
         return cls(
             mean=mean,
             pool=pool,
@@ -211,8 +210,7 @@ class _Fit:
             dynamics=dynamics,
             factors=factors,
             national_share=share,
-            worst=worst,
-            worst_date=date,
+            by_date=_by_date(shocks),
         )
 
 
@@ -347,15 +345,11 @@ def _square(local: Array) -> Array:
     return out
 
 
-def _worst(shocks: Array, mean: Array) -> tuple[Array, int]:
-    """Find the worst date of the pool: least revenue, in mean standard deviations."""
-    if not shocks.shape[1] or not np.isfinite(shocks).any():
-        return np.zeros(5), 0
+def _by_date(shocks: Array) -> Array:
+    """Mean shock of all units on each date, in standard deviations, oldest first."""
     present = np.isfinite(shocks)
-    by_date = np.where(present, shocks, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
-    revenue = by_date[:, :REVENUES].sum(axis=1) - by_date[:, REVENUES:].sum(axis=1)
-    worst = int(np.argmin(revenue))
-    return by_date[worst], shocks.shape[1] - 1 - worst
+    total: Array = np.where(present, shocks, 0.0).sum(axis=0)
+    return np.asarray(total / np.maximum(present.sum(axis=0), 1))
 
 
 def _central(
