@@ -23,6 +23,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_e
                   help=_("A debt-risk desk for local governments."))  # fmt: skip
 rulebooks_app = typer.Typer(no_args_is_help=True, help=_("Warning systems: list, show, test."))
 app.add_typer(rulebooks_app, name="rulebooks")
+register_app = typer.Typer(no_args_is_help=True, help=_("Decisions on proposals and conditions."))
+app.add_typer(register_app, name="register")
 backtest_app = typer.Typer(no_args_is_help=True, help=_("Judge past forecasts."))
 app.add_typer(backtest_app, name="backtest")
 
@@ -41,7 +43,11 @@ def demo(out: Out, lang: Lang = "zh") -> None:
     from debtwatch.demo import run_demo  # noqa: PLC0415 - heavy modules load when they are needed
 
     _check_language(lang)
-    _announce(run_demo(out, lang=lang))
+    done = run_demo(out, lang=lang)
+    _announce(done.report)
+    _print_problems(done.screening.problems)
+    typer.echo(_("Open {path}").format(path=(done.memo / "index.html").resolve()))
+    _leave(done.screening.problems)
 
 
 @app.command(name="demo-counties", help=_("Write a synthetic county set, labelled so."))
@@ -264,6 +270,204 @@ def outlook(
         typer.echo(json.dumps(answer, ensure_ascii=False, indent=1, allow_nan=False))
     else:
         typer.echo(outlook_text(answer, lang))
+
+
+@app.command(help=_("Screen proposed projects: may they be built, and under which conditions."))
+def screen(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help=_("Proposals: TOML, or pipelines (xlsx, csv)."))
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option("--store", help=_("Store of vintages, one file."))
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help=_("Folder to write."))] = None,
+    *,
+    template: Annotated[
+        Path | None, typer.Option(help=_("Write an empty form for a pipeline of projects."))
+    ] = None,
+    quarter: Annotated[
+        str | None, typer.Option(help=_("Quarter of the accounts; the latest by default."))
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
+    ] = None,
+    population: Annotated[
+        Path | None, typer.Option(help=_("Census file, where the accounts tell no population."))
+    ] = None,
+    governments: Annotated[
+        Path | None,
+        typer.Option(help=_("File of county types, restructuring plans and partnership shares.")),
+    ] = None,
+    portfolio: Annotated[
+        bool,
+        typer.Option("--portfolio/--no-portfolio", help=_("Choose the set of projects that fits.")),
+    ] = True,
+    record: Annotated[
+        bool,
+        typer.Option("--record/--no-record", help=_("Keep the decisions in the store's register.")),
+    ] = True,
+    paths: Annotated[
+        int | None, typer.Option(min=100, max=1_000_000, help=_("Simulated paths."))
+    ] = None,
+    capacity: Annotated[
+        str | None,
+        typer.Option(
+            help=_("Definition of capacity: mof_gross, ex_special_transfer, net_land, with_soe.")
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help=_("Seed of the random draws."))] = 20260930,
+    lang: Lang = "zh",
+) -> None:
+    """Screen proposals."""
+    from debtwatch.reporting.screening import Request, screen_files  # noqa: PLC0415
+
+    _check_language(lang)
+    if template is not None:
+        from debtwatch.screening.form import write_form  # noqa: PLC0415
+
+        write_form(template)
+        typer.echo(_("Empty form: {path}").format(path=template))
+        if not files:
+            return
+    if not files or store is None or out is None:
+        raise DataProblem(N_("Name at least one file of proposals, --store and --out; or give "
+                             "--template for an empty form."))  # fmt: skip
+    today = _today()
+    request = Request(
+        store=store, files=files, as_of=_day(as_of) or today, today=today,
+        quarter=_quarter(quarter) if quarter else None, lang=lang, seed=seed, paths=paths,
+        capacity=capacity, population=population, governments=governments, portfolio=portfolio,
+        record=record,
+    )  # fmt: skip
+    result = screen_files(
+        request, out, simulating=_progress(_("Simulating")), screening=_progress(_("Screening")),
+        pages=_progress(_("Pages")),
+    )  # fmt: skip
+    _print_problems(result.problems)
+    counts = {name: 0 for name in ("reject", "defer", "conditional", "pass")}
+    for one in result.screened:
+        counts[one.decision.outcome] += 1
+    text = _(
+        "{n} proposals screened on the accounts of {quarter}: {reject} rejected, {defer} deferred, "
+        "{conditional} with conditions, {passed} passed; {problems} cannot be screened."
+    )
+    typer.echo(
+        text.format(
+            n=len(result.screened), quarter=result.memo.meta.quarter, passed=counts.pop("pass"),
+            problems=len(result.problems), **counts,
+        )
+    )  # fmt: skip
+    typer.echo(_("Open {path}").format(path=(out / "index.html").resolve()))
+    _leave(result.problems)
+
+
+@app.command(help=_("Rank county towns by their fitness to be built up first."))
+def rank(
+    store: StorePath,
+    *,
+    quarter: Annotated[
+        str | None, typer.Option(help=_("Quarter of the accounts; the latest by default."))
+    ] = None,
+    level: Annotated[
+        str, typer.Option(help=_("Level of government: county, city, province."))
+    ] = "county",
+    weights: Annotated[
+        Path | None, typer.Option(help=_("TOML file with criteria and weights of your own."))
+    ] = None,
+    population: Annotated[
+        Path | None, typer.Option(help=_("Census file, where the accounts tell no population."))
+    ] = None,
+    governments: Annotated[
+        Path | None,
+        typer.Option(help=_("File of county types, restructuring plans and partnership shares.")),
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
+    ] = None,
+    lang: Lang = "zh",
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON."))] = False,
+) -> None:
+    """Rank governments."""
+    from debtwatch.reporting.rank_answer import rank_store, rank_text  # noqa: PLC0415
+
+    _check_language(lang)
+    answer = rank_store(
+        store, as_of=_day(as_of) or _today(), quarter=_quarter(quarter) if quarter else None,
+        level=level, weights=weights, population=population, governments=governments, lang=lang,
+    )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(answer, ensure_ascii=False, indent=1, allow_nan=False))
+    else:
+        typer.echo(rank_text(answer, lang))
+
+
+@register_app.command(name="list", help=_("List decisions, conditions and overrides."))
+def register_list(
+    store: StorePath,
+    *,
+    quarter: Annotated[
+        str | None, typer.Option(help=_("Quarter of the accounts; the latest by default."))
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
+    ] = None,
+    lang: Lang = "zh",
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON."))] = False,
+) -> None:
+    """List the register."""
+    from debtwatch.reporting.register_answer import (  # noqa: PLC0415
+        register_answer,
+        register_text,
+    )
+
+    _check_language(lang)
+    day = _day(as_of) or _today()
+    at = _quarter(quarter) if quarter else None
+    if as_json:
+        answer = register_answer(store, as_of=day, lang=lang, quarter=at)
+        typer.echo(json.dumps(answer, ensure_ascii=False, indent=1, allow_nan=False))
+    else:
+        typer.echo(register_text(store, as_of=day, lang=lang, quarter=at))
+
+
+Code = Annotated[str, typer.Argument(help=_("Code of the proposal."))]
+Number = Annotated[int, typer.Argument(help=_("Number of the condition."))]
+By = Annotated[str, typer.Option(help=_("Who found or decided it."))]
+On = Annotated[str | None, typer.Option(help=_("Day; today by default."))]
+Remark = Annotated[str, typer.Option(help=_("Remark."))]
+
+
+@register_app.command(help=_("Record that a condition is met."))
+def met(
+    code: Code, number: Number, store: StorePath, *, by: By, on: On = None, note: Remark = ""
+) -> None:
+    """Record a condition as met."""
+    _record_event(store, code, number, "met", by=by, on=on, note=note)
+
+
+@register_app.command(help=_("Record that a condition is broken."))
+def broken(
+    code: Code, number: Number, store: StorePath, *, by: By, on: On = None, note: Remark = ""
+) -> None:
+    """Record a condition as broken."""
+    _record_event(store, code, number, "broken", by=by, on=on, note=note)
+
+
+@register_app.command(help=_("Record that a condition is waived."))
+def waived(
+    code: Code, number: Number, store: StorePath, *, by: By, on: On = None, note: Remark = ""
+) -> None:
+    """Record a condition as waived."""
+    _record_event(store, code, number, "waived", by=by, on=on, note=note)
+
+
+def _record_event(
+    store: Path, code: str, number: int, status: str, *, by: str, on: str | None, note: str
+) -> None:
+    from debtwatch.panel.register import record_event  # noqa: PLC0415
+
+    added = record_event(store, code, number, status, on=_day(on) or _today(), by=by, note=note)
+    typer.echo(_("Recorded.") if added else _("The register says so already."))
 
 
 @backtest_app.command(name="outlook", help=_("Were the fan charts right? Rolling origins."))

@@ -14,6 +14,7 @@ from debtwatch.errors import DataProblem
 from debtwatch.rules.assess import Line, lines_of
 from debtwatch.rules.capacity import Basis, capacity_book
 from debtwatch.rules.rulebook import load_rulebooks
+from debtwatch.screening.debt_service import debt_service, project_flows
 from debtwatch.screening.impact import (
     ANYWAY,
     BROUGHT_FORWARD,
@@ -25,7 +26,7 @@ from debtwatch.screening.impact import (
     headroom,
 )
 from debtwatch.screening.pipeline import read_pipeline
-from debtwatch.screening.project import Project, Tranche, debt_service, project_flows
+from debtwatch.screening.project import Project, Tranche
 
 WAN = 1e4
 START = 4 * 2026  # first quarter ahead
@@ -71,7 +72,7 @@ def basis():
 
 def project(code="A", amount=84_000.0, start=START, build=8, **options):
     bond = Tranche("special_bond", amount * WAN, 15, 5, 0.026, "equal_principal", "quarterly")
-    own = Tranche("fiscal", amount * WAN * 3 / 7)
+    own = Tranche("fiscal_general", amount * WAN * 3 / 7)
     return Project(code, code, "c", start, build, 20, amount * WAN * 10 / 7, (bond, own), **options)
 
 

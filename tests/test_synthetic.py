@@ -15,6 +15,8 @@ import pytest
 from debtwatch.errors import ModelProblem
 from debtwatch.panel.period import parse_period, quarter, quarter_end, quarter_text
 from debtwatch.panel.read import ReadResult, read_file
+from debtwatch.screening.pipeline import read_pipeline
+from debtwatch.screening.project import DOCUMENTS
 from debtwatch.synthetic import FIELDS, PIPELINE_HEADINGS, SyntheticFiles, write_counties
 
 COUNTIES = 300
@@ -430,7 +432,8 @@ def test_a_duplicated_row_stands_twice(many):
 
 
 def test_projects_are_financed_in_full(projects):
-    sources = ["财政资金", "上级补助", "一般债券", "专项债券", "银行贷款"]
+    sources = ["财政资金", "上级补助", "一般债券", "专项债券", "银行贷款", "企业自筹资本金",
+               "PPP社会资本"]  # fmt: skip
     money = projects[["总投资", *sources]].astype(float)
     assert len(projects) == round(0.7 * COUNTIES)
     assert (money[sources].sum(axis=1) == money["总投资"]).all()
@@ -450,6 +453,77 @@ def test_project_columns_hold_the_agreed_words(projects, many):
     assert set(projects["开工季度"]) == {quarter_text(LAST + q) for q in range(1, 5)}
     assert set(projects["数据性质"]) == {"合成"}
     assert projects["批准日期"].isna().mean() == pytest.approx(1 / 3, abs=0.01)
+
+
+def test_questions_do_not_move_the_debt_of_a_seed(projects):
+    """Answers come from a generator of their own: the bonds are those of earlier versions."""
+    bonds = projects[["专项债券", "一般债券", "期限（年）"]].astype(int)
+    assert bonds.sum().tolist() == [4_017_981, 65_947, 3_795]
+
+
+#: Answers of which some proposals give the good one, some the bad one, and some none.
+ANSWERED = {
+    "涉及生态保护红线": "否", "位于城镇开发边界内": "是", "用地批准": "是", "施工方垫资": "否",
+    "承诺回购": "否", "政府承诺函": "否", "形象工程": "否", "撤县建市设区": "否",
+    "财政补足已列预算": "是",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("heading", ANSWERED)
+def test_answers_are_mostly_good_sometimes_bad_sometimes_blank(projects, heading):
+    good = ANSWERED[heading]
+    share = projects[heading].value_counts(dropna=False, normalize=True)
+    assert set(share.index.dropna()) == {"是", "否"}
+    assert share[good] > 0.75
+    assert share[{"是": "否", "否": "是"}[good]] > 0
+    assert projects[heading].isna().any()
+
+
+def test_what_proposals_say_fits_together(projects):
+    number = projects[
+        ["用地总面积（公顷）", "占用耕地（公顷）", "占用永久基本农田（公顷）"]
+    ].astype(float)
+    assert (number.iloc[:, 1:].le(number.iloc[:, 0], axis=0)).all().all()
+    assert (number.iloc[:, 2] > 0).mean() == pytest.approx(0.03, abs=0.03)
+    lends = projects["银行贷款"].astype(float) > 0
+    assert (projects["贷款担保"].notna() == lends).all()
+    vehicles = projects["贷款借款主体"] == "融资平台公司"
+    assert (
+        projects.loc[projects["贷款担保"] == "政府违规担保"].index.isin(vehicles[vehicles].index)
+    ).all()
+    partner = projects["PPP社会资本"].astype(float) > 0
+    assert 0.02 < partner.mean() < 0.15
+    assert (projects["PPP回报机制"].notna() == partner).all()
+    assert (projects.loc[~partner, "PPP财政承受能力论证"] == "不适用").all()
+    parts = projects[["例外事由", "例外决定人", "例外决定日期", "例外理由"]].notna()
+    assert set(parts.sum(axis=1)) == {0, 4}
+    assert projects["例外决定人"].dropna().str.contains("虚构").all()
+    types = projects.groupby("地区编码")["县城类型"].nunique()
+    assert (types == 1).all()
+
+
+def test_supply_is_usually_about_what_residents_need(projects):
+    need = (
+        projects[["现有能力", "新增能力", "人均标准", "目标年常住人口（人）"]]
+        .astype(float)
+        .dropna()
+    )
+    ratio = (need.iloc[:, 0] + need.iloc[:, 1]) / (need.iloc[:, 2] * need.iloc[:, 3])
+    assert len(need) > 60
+    assert 0.6 < (ratio <= 1.1).mean() < 0.95
+    assert (ratio > 1.3).any()
+    low = projects["目标年常住人口低方案（人）"].astype(float)
+    assert (low.dropna() <= projects["目标年常住人口（人）"].astype(float).dropna()).all()
+
+
+def test_every_proposal_can_be_read(many):
+    """No question is asked under a heading the reader does not know, or answered in other words."""
+    pipeline = read_pipeline(many.files.pipeline, last_quarter=LAST)
+    assert pipeline.problems == ()
+    assert len(pipeline.projects) == round(0.7 * COUNTIES)
+    assert {p.illustrative for p in pipeline.projects} == {"synthetic"}
+    stated = [p for p in pipeline.projects if all(p.documents.get(d) for d in DOCUMENTS[:-1])]
+    assert len(stated) > 0.6 * len(pipeline.projects)
 
 
 def test_a_set_without_projects_has_the_headings_alone(tmp_path):

@@ -76,7 +76,8 @@ class Problem:
         """Say what is wrong."""
         details = dict(self.details)
         if self.rule == "project-invalid":  # its text is one of our own messages
-            details["text"] = translate(str(details["text"]))
+            text, values = translate(str(details["text"])), details.pop("values", None)
+            details["text"] = text.format(**values) if isinstance(values, dict) else text
         return translate(RULES[self.rule].what).format(**details)
 
     def mend(self, translate: Callable[[str], str] = str) -> str:

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
+import posixpath
+import re
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.parsers import expat
 
 from debtwatch.panel.problem import Problem
 
@@ -167,3 +171,167 @@ def _parquet(path: Path, content: bytes) -> Opened:
     except duckdb.Error as error:
         return Opened(content, problem=_unreadable(path.name, str(error)))
     return Opened(content, (Sheet("", rows),))
+
+
+#: What keeps a cell from being a plain value.
+FORMULA, ERROR, MERGED = "formula", "error", "merged"
+
+
+def marks_of(content: bytes) -> dict[str, dict[tuple[int, int], str]]:
+    """Find the cells of a workbook that hold a formula or an error instead of a value.
+
+    A reader of values sees only what a spreadsheet program stored beside a formula: nothing, a
+    zero or an old result. Files of the xlsx and ods kinds are searched; others give nothing.
+
+    Parameters
+    ----------
+    content : bytes
+        A file that :func:`open_sheets` has opened.
+
+    Returns
+    -------
+    dict from sheet to dict from (row, column) to mark
+        :data:`FORMULA` or :data:`ERROR`, and in ods files :data:`MERGED`; positions count from 0.
+
+    Raises
+    ------
+    ValueError
+        When a part of the workbook is not the plain XML that such files hold.
+
+    Examples
+    --------
+    >>> marks_of(b"a,b")
+    {}
+    """
+    if not content.startswith(b"PK"):
+        return {}
+    archive = zipfile.ZipFile(io.BytesIO(content))
+    names = set(archive.namelist())
+    if "xl/workbook.xml" in names:
+        marks = {}
+        for sheet, part in _sheet_parts(archive).items():
+            if part in names:
+                data = archive.read(part)
+                # Most sheets hold plain values: they are told apart without a parser.
+                marks[sheet] = _CellMarks().read(data) if _MARKED.search(data) else {}
+        return marks
+    if "content.xml" in names:
+        return _OpenDocumentMarks().read(archive.read("content.xml"))
+    return {}
+
+
+MAX_ARRAY = 20_000
+_MARKED = re.compile(rb"<(?:\w+:)?f[\s/>]|\bt\s*=\s*[\"']e[\"']|<!DOCTYPE|^(?:\xff\xfe|\xfe\xff)")
+_REFERENCE = re.compile(r"([A-Z]{1,3})(\d{1,7})")
+
+
+def _parse(data: bytes, start: Callable[[str, dict[str, str]], None]) -> None:
+    """Run over the elements of a part; a declaration of entities or of a type is refused."""
+    parser = expat.ParserCreate()
+
+    def refuse(*_declaration: object) -> None:
+        raise ValueError("it declares XML entities")
+
+    parser.StartDoctypeDeclHandler = refuse
+    parser.StartElementHandler = lambda name, values: start(name.rpartition(":")[2], values)
+    try:
+        parser.Parse(data, True)
+    except expat.ExpatError as error:
+        raise ValueError(str(error)) from error
+
+
+def _sheet_parts(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Part of the archive that holds each sheet of an xlsx file."""
+    targets: dict[str, str] = {}
+    ids: dict[str, str] = {}
+
+    def relation(name: str, values: dict[str, str]) -> None:
+        if name == "Relationship":
+            target = values.get("Target", "")
+            inside = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+            targets[values.get("Id", "")] = posixpath.normpath(inside)
+
+    def sheet(name: str, values: dict[str, str]) -> None:
+        if name == "sheet":
+            key = next((v for k, v in values.items() if k.endswith(":id")), "")
+            ids[values.get("name", "")] = key
+
+    _parse(archive.read("xl/_rels/workbook.xml.rels"), relation)
+    _parse(archive.read("xl/workbook.xml"), sheet)
+    return {name: targets[key] for name, key in ids.items() if key in targets}
+
+
+class _CellMarks:
+    """Formulas and errors of one sheet of an xlsx file."""
+
+    def __init__(self) -> None:
+        self.row, self.column = -1, -1
+        self.marks: dict[tuple[int, int], str] = {}
+
+    def read(self, data: bytes) -> dict[tuple[int, int], str]:
+        _parse(data, self.start)
+        return self.marks
+
+    def start(self, name: str, values: dict[str, str]) -> None:
+        if name == "row":
+            number = values.get("r", "")
+            self.row = int(number) - 1 if number.isdigit() else self.row + 1
+            self.column = -1
+        elif name == "c":
+            found = _REFERENCE.fullmatch(values.get("r", ""))
+            self.column = _column_number(found[1]) if found else self.column + 1
+            if found:
+                self.row = int(found[2]) - 1
+            if values.get("t") == "e":
+                self.marks[self.row, self.column] = ERROR
+        elif name == "f":
+            self.marks[self.row, self.column] = FORMULA
+            if values.get("t") == "array":  # one formula fills several cells
+                self.fill(values.get("ref", ""))
+
+    def fill(self, area: str) -> None:
+        corners = [_REFERENCE.fullmatch(corner) for corner in area.split(":")]
+        if len(corners) == 2 and corners[0] and corners[1]:
+            (left, top), (right, bottom) = corners[0].groups(), corners[1].groups()
+            rows = range(int(top) - 1, min(int(bottom), int(top) + MAX_ARRAY))
+            columns = range(_column_number(left), _column_number(right) + 1)
+            self.marks |= {(r, c): FORMULA for r in rows for c in columns}
+
+
+class _OpenDocumentMarks:
+    """Formulas and merged cells of an ods file."""
+
+    def __init__(self) -> None:
+        self.row, self.next_row, self.next_column = 0, 0, 0
+        self.marks: dict[str, dict[tuple[int, int], str]] = {}
+        self.own: dict[tuple[int, int], str] = {}
+
+    def read(self, data: bytes) -> dict[str, dict[tuple[int, int], str]]:
+        _parse(data, self.start)
+        return self.marks
+
+    def start(self, name: str, values: dict[str, str]) -> None:
+        plain = {k.rpartition(":")[2]: v for k, v in values.items()}
+        if name == "table":
+            self.own = self.marks.setdefault(plain.get("name", ""), {})
+            self.next_row = 0
+        elif name == "table-row":
+            self.row, self.next_column = self.next_row, 0
+            self.next_row += _count(plain.get("number-rows-repeated"))
+        elif name in {"table-cell", "covered-table-cell"}:
+            spans = {plain.get(f"number-{x}-spanned", "1") for x in ("rows", "columns")}
+            mark = FORMULA if "formula" in plain else MERGED if spans != {"1"} else ""
+            if mark:
+                self.own[self.row, self.next_column] = mark
+            self.next_column += _count(plain.get("number-columns-repeated"))
+
+
+def _count(text: str | None) -> int:
+    return int(text) if text and text.isdigit() else 1
+
+
+def _column_number(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number - 1

@@ -22,7 +22,9 @@ from debtwatch.language import N_
 from debtwatch.panel.problem import Problem
 from debtwatch.panel.read import ReadResult
 
-SCHEMA_VERSION = 1
+#: Schema of a store that holds a register of decisions. One without it may still be of schema 1.
+SCHEMA_VERSION = 2
+_WITHOUT_REGISTER = 1
 _SCHEMA = """
 create table about (schema_version integer);
 create table imports (
@@ -44,6 +46,35 @@ create table bonds (
 );
 create table confirmations (unit varchar, field varchar, quarter integer, known_from date);
 """
+#: Tables of the register, with the type of each column; see :mod:`debtwatch.panel.register`.
+REGISTER_TABLES = {
+    "decisions": {
+        "decision_id": "varchar", "recorded": "integer", "content_sha256": "varchar",
+        "screened_on": "date", "quarter": "integer", "as_of": "date", "unit": "varchar",
+        "code": "varchar", "name": "varchar", "outcome": "varchar", "before_override": "varchar",
+        "valid_until": "integer", "earliest": "integer", "reasons": "varchar",
+        "project_sha256": "varchar", "rulebooks": "varchar", "indicator": "varchar",
+        "line": "double", "line_inclusive": "boolean", "ratio_now": "double",
+        "ratio_with_worst": "double", "worst_quarter": "integer", "probability_with": "double",
+        "probability_without": "double", "first_quarter": "integer", "path_without": "varchar",
+        "path_with": "varchar", "debt_now": "double", "capacity_now": "double",
+        "total_investment": "double", "public_debt": "double", "start_quarter": "integer",
+        "build_quarters": "integer", "version": "varchar", "seed": "bigint",
+        "synthetic": "boolean", "illustrative": "boolean",
+    },
+    "conditions": {
+        "decision_id": "varchar", "number": "integer", "key": "varchar", "zh": "varchar",
+        "en": "varchar", "checks": "varchar", "due": "integer",
+    },
+    "overrides": {
+        "decision_id": "varchar", "ground": "varchar", "name": "varchar", "date": "date",
+        "reason": "varchar", "lifted": "varchar",
+    },
+    "condition_events": {
+        "recorded": "integer", "decision_id": "varchar", "number": "integer",
+        "status": "varchar", "on": "date", "by": "varchar", "note": "varchar",
+    },
+}  # fmt: skip
 _WORDS = ("unit", "field", "basis", "status", "sheet")
 _DISTINCT = "select distinct {name} from observations order by 1"
 # Figures of a file that are new or different. A different one is known from the later of its own
@@ -221,6 +252,60 @@ class Store:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    # -- the register's tables ---------------------------------------------------------------
+
+    @property
+    def has_register(self) -> bool:
+        """Whether the tables of the register are there."""
+        tables = {row[0] for row in self._rows("show tables")}
+        return set(REGISTER_TABLES) <= tables
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """Write to the register in one transaction; an older store gains the tables in it."""
+        self._connection.begin()
+        try:
+            if not self.has_register:
+                _create_register(self._connection)
+            yield
+            self._connection.commit()
+        except BaseException:
+            self._connection.rollback()
+            raise
+
+    def append_rows(self, table: str, rows: list[dict[str, Any]]) -> None:
+        """Append rows to a table of the register.
+
+        Parameters
+        ----------
+        table : str
+            One of :data:`REGISTER_TABLES`.
+        rows : list of dict
+            A value for every column; None where there is none.
+        """
+        columns = REGISTER_TABLES[table]
+        values = ", ".join(f"unnest(?::{kind}[])" for kind in columns.values())
+        self._rows(
+            f"insert into {table} select {values}",
+            [[row[name] for row in rows] for name in columns],
+        )
+
+    def read_rows(self, table: str) -> list[dict[str, Any]]:
+        """Read a table of the register in the order of recording; nothing where there is none.
+
+        Parameters
+        ----------
+        table : str
+            One of :data:`REGISTER_TABLES`.
+        """
+        if not self.has_register:
+            return []
+        columns = REGISTER_TABLES[table]
+        names = ", ".join(f'"{name}"' for name in columns)
+        order = "recorded" if "recorded" in columns else "all"
+        found = self._rows(f"select {names} from {table} order by {order}")  # noqa: S608
+        return [dict(zip(columns, row, strict=True)) for row in found]
 
     # -- parts ------------------------------------------------------------------------------
 
@@ -441,7 +526,7 @@ def _ensure_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         try:
             connection.begin()
             connection.execute(_SCHEMA).fetchall()
-            connection.execute("insert into about values (?)", [SCHEMA_VERSION]).fetchall()
+            _create_register(connection)
             connection.commit()
         except duckdb.Error as error:
             raise _not_a_store(path) from error
@@ -449,7 +534,7 @@ def _ensure_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     if "about" not in tables or "observations" not in tables:
         raise _not_a_store(path)
     found = connection.execute("select max(schema_version) from about").fetchall()[0][0]
-    if found != SCHEMA_VERSION:
+    if found not in {_WITHOUT_REGISTER, SCHEMA_VERSION}:
         raise DataProblem(
             N_(
                 "The store {path} was written by another version of debtwatch (schema {found}, "
@@ -459,6 +544,14 @@ def _ensure_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             found=found,
             expected=SCHEMA_VERSION,
         )
+
+
+def _create_register(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables and note the schema, which an older program then refuses."""
+    for table, columns in REGISTER_TABLES.items():
+        listed = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+        connection.execute(f"create table {table} ({listed})").fetchall()
+    connection.execute("insert into about values (?)", [SCHEMA_VERSION]).fetchall()
 
 
 def superseded_problem(imported: Imported) -> Problem | None:

@@ -18,6 +18,7 @@ from debtwatch.panel.fields import field_named
 from debtwatch.panel.panel import ESTIMATED
 from debtwatch.panel.period import quarter_text
 from debtwatch.panel.problem import RULES, Problem
+from debtwatch.panel.register import Register
 from debtwatch.reporting.context import (
     Assumption,
     Flag,
@@ -36,6 +37,7 @@ from debtwatch.reporting.context import (
 )
 from debtwatch.reporting.figures import Figures, choose_size
 from debtwatch.reporting.outlook_part import OutlookParts
+from debtwatch.reporting.register_part import register_section
 from debtwatch.reporting.study import (
     ChosenRulebook,
     Study,
@@ -63,6 +65,7 @@ class Options:
     units: tuple[str, ...] = ()
     all_units: bool = False
     pipelines: tuple[Pipeline, ...] = field(default_factory=tuple)
+    register: Register = field(default_factory=Register)
 
 
 def build_context(
@@ -152,7 +155,11 @@ class _Assembler:
             pages=pages.pages(
                 rows, [(self.now[r], self.before[r], self.ahead_with[r]) for r in rows]
             ),
-        )
+            register=register_section(
+                self.options.register, self.study, self.language,
+                has_page=dict(zip(self.codes, map(bool, self.printed), strict=True)),
+            ),
+        )  # fmt: skip
 
     # -- what the report is about --------------------------------------------------------------
 

@@ -16,7 +16,7 @@ import vl_convert as vlc
 
 from debtwatch.language import N_, language
 from debtwatch.panel.period import parse_quarter, quarter_end
-from debtwatch.reporting.context import FanPoint, PathPoint, RuleSegment
+from debtwatch.reporting.context import FanPoint, PathPoint, RuleSegment, SegmentLine
 
 #: Colours of levels by severity; always beside a word, never alone.
 SEVERITY_COLOURS = {0: "#3f8f5b", 1: "#d9a400", 2: "#d96a1d", 3: "#b3261e", 9: "#8a8f98"}
@@ -339,3 +339,203 @@ def _svg(chart: alt.TopLevelMixin) -> str:
 
 def _inline(rows: list[dict[str, Any]]) -> alt.InlineData:
     return alt.InlineData(values=rows)
+
+
+# -- memo of a proposal ----------------------------------------------------------------------------
+
+MEMO_WIDTH = 640
+
+
+def impact_chart(
+    path: Sequence[PathPoint],
+    lines: Sequence[SegmentLine],
+    code: str,
+    *,
+    breach_with: str | None = None,
+    breach_without: str | None = None,
+) -> str:
+    """Central path of the headline indicator without and with a project, as SVG.
+
+    Parameters
+    ----------
+    path : sequence of PathPoint
+        Both curves begin at the quarter of the accounts.
+    lines : sequence of SegmentLine
+        Lines of the rulebook, lowest first.
+    code : {"zh", "en"}
+    breach_with, breach_without : str or None
+        Quarters of the first breach, marked.
+
+    Returns
+    -------
+    str
+        Empty without any point.
+    """
+    if not path:
+        return ""
+    bottom, top = _reach([p.value for p in path], [line.value for line in lines])
+    edges = [bottom, *(max(line.value, bottom) for line in lines), top]
+    severities = [0, *(line.severity for line in lines)]
+    quarters = sorted({p.quarter for p in path})
+    spec = _with_data(
+        _compiled_memo("impact"),
+        points=[
+            {"quarter": p.quarter, "kind": p.kind, "value": round(p.value, 6)}
+            for p in path if p.kind in KINDS[1:]
+        ],
+        bands=[
+            {"low": low, "high": min(high, top), "severity": severity}
+            for low, high, severity in zip(edges, edges[1:], severities, strict=False)
+            if low < min(high, top)
+        ],
+        lines=[
+            {"value": line.value, "label": line.label} for line in lines
+            if bottom < line.value < top
+        ],
+        **_marks(quarters, breach_with, breach_without, code),
+    )  # fmt: skip
+    svg = str(vlc.vega_to_svg(spec))
+    return svg[svg.index("<svg") :]
+
+
+def _reach(values: Sequence[float], lines: Sequence[float]) -> tuple[float, float]:
+    """Choose the ends of the axis: all values, the line above the lowest, and some air."""
+    low, high = min(values), max(values)
+    ahead = [line for line in lines if line > low]
+    high = max([high, *ahead[:1]])
+    air = max(0.04, 0.15 * (high - low))
+    return max(round(low - air, 3), 0.0), round(high + air, 3)
+
+
+def _marks(
+    quarters: Sequence[str], with_: str | None, without: str | None, code: str
+) -> dict[str, list[dict[str, Any]]]:
+    """Quarters of the first breach, with words that stay inside the chart."""
+    text = language(code).text
+    if with_ is not None and with_ == without:
+        found: list[tuple[str | None, str]] = [
+            (with_, text(N_("{quarter}: crossed with and without")))
+        ]
+    else:
+        found = [
+            (with_, text(N_("{quarter}: crossed with the project"))),
+            (without, text(N_("{quarter}: crossed without"))),
+        ]
+    marks: dict[str, list[dict[str, Any]]] = {"marks": [], "left": [], "right": []}
+    for k, (quarter, words) in enumerate(found):
+        if quarter is not None and quarter in quarters:
+            row = {"quarter": quarter, "text": words.format(quarter=quarter), "place": 10 + 15 * k}
+            marks["marks"].append(row)
+            late = quarters.index(quarter) > len(quarters) / 2
+            marks["left" if late else "right"].append(row)
+    return marks
+
+
+def breach_chart(points: Sequence[tuple[str, float | None, float | None]]) -> str:
+    """Probability of having breached by each quarter, without and with a project, as SVG.
+
+    Parameters
+    ----------
+    points : sequence of (str, float or None, float or None)
+        Quarter, share of paths without, share with.
+
+    Returns
+    -------
+    str
+        Empty without any point.
+    """
+    rows = [
+        {"quarter": quarter, "kind": kind, "value": round(value, 6)}
+        for quarter, without, with_ in points
+        for kind, value in (("without", without), ("with", with_)) if value is not None
+    ]  # fmt: skip
+    if not rows:
+        return ""
+    spec = _with_data(_compiled_memo("breach"), points=rows)
+    svg = str(vlc.vega_to_svg(spec))
+    return svg[svg.index("<svg") :]
+
+
+@cache
+def _compiled_memo(name: str) -> dict[str, Any]:
+    spec = impact_specification() if name == "impact" else breach_specification()
+    compiled: dict[str, Any] = vlc.vegalite_to_vega(spec, vl_version=_vegalite())
+    return compiled
+
+
+def impact_specification() -> dict[str, Any]:
+    """Declare the chart of a project's impact, with empty named data sets."""
+    bands = (
+        alt.Chart(alt.NamedData("bands"))
+        .mark_rect(opacity=0.14)
+        .encode(
+            y=alt.Y("low:Q", scale=alt.Scale(nice=False, zero=False)),
+            y2="high:Q",
+            color=alt.Color(
+                "severity:O",
+                legend=None,
+                scale=alt.Scale(domain=[0, 1, 2, 3], range=[SEVERITY_COLOURS[k] for k in range(4)]),
+            ),
+        )
+    )
+    rules = (
+        alt.Chart(alt.NamedData("lines"))
+        .mark_rule(strokeDash=[2, 2], color="#6b7280")
+        .encode(y="value:Q")
+    )
+    labels = (
+        alt.Chart(alt.NamedData("lines"))
+        .mark_text(align="left", baseline="bottom", dx=4, dy=-2, fontSize=11, color="#374151")
+        .encode(x=alt.value(0), y="value:Q", text="label:N")
+    )
+    breach = alt.Chart(alt.NamedData("marks")).mark_rule(color=NOMINAL_COLOUR, strokeWidth=1.5)
+    layers = [bands, rules, breach.encode(x="quarter:O"), _memo_curves(250), labels]
+    for name in ("left", "right"):
+        words = alt.Chart(alt.NamedData(name)).mark_text(
+            align="right" if name == "left" else "left",
+            dx=-5 if name == "left" else 5,
+            fontSize=12,
+            fontWeight="bold",
+            color=NOMINAL_COLOUR,
+        )
+        place = alt.Y("place:Q", scale=None, axis=None)
+        layers.append(words.encode(x="quarter:O", y=place, text="text:N"))
+    chart = alt.layer(*layers).resolve_scale(color="independent", strokeDash="independent")
+    return _memo_specification(chart, ("bands", "lines", "points", "marks", "left", "right"))
+
+
+def breach_specification() -> dict[str, Any]:
+    """Declare the chart of the probability of breach, with an empty named data set."""
+    return _memo_specification(_memo_curves(110, from_zero=True), ("points",))
+
+
+def _memo_specification(chart: alt.LayerChart | alt.Chart, names: Sequence[str]) -> dict[str, Any]:
+    spec: dict[str, Any] = chart.configure(font="sans-serif").configure_view(stroke=None).to_dict()
+    spec["datasets"] = {name: [] for name in names}
+    return spec
+
+
+def _memo_curves(height: int, *, from_zero: bool = False) -> alt.Chart:
+    """Curves by quarter, told apart by dashes too; the key stands beside the chart, in the page.
+
+    A key drawn in the chart doubles the time a chart takes.
+    """
+    kinds = KINDS[1:]
+    line = alt.Chart(alt.NamedData("points")).mark_line(point=alt.OverlayMarkDef(size=20))
+    scale = alt.Scale(domainMin=0) if from_zero else alt.Scale(nice=False, zero=False)
+    quarters = alt.Axis(title=None, labelAngle=0, labelAlign="center", labelOverlap="parity")
+    curves: alt.Chart = line.properties(width=MEMO_WIDTH, height=height).encode(
+        x=alt.X("quarter:O", axis=quarters),
+        y=alt.Y("value:Q", scale=scale, axis=alt.Axis(format=".0%", title=None, tickCount=5)),
+        color=alt.Color(
+            "kind:N",
+            legend=None,
+            scale=alt.Scale(domain=list(kinds), range=[WITHOUT, WITH]),
+        ),
+        strokeDash=alt.StrokeDash(
+            "kind:N",
+            legend=None,
+            scale=alt.Scale(domain=list(kinds), range=[[5, 3], [1, 0]]),
+        ),
+    )
+    return curves

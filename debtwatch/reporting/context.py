@@ -550,6 +550,109 @@ class UnitPage:
 
 
 @dataclass(frozen=True)
+class RegisterDecision:
+    """A recommendation of the desk that the register holds."""
+
+    unit: str = says("code of the government")
+    government: str = says("its name")
+    has_page: bool = says("whether it has a page of its own")
+    code: str = says("code of the project")
+    name: str = says("name of the project")
+    outcome: str = says("pass, conditional, defer or reject")
+    outcome_label: str = says("the same in words")
+    screened_on: str = says("day of the decision")
+    quarter: str = says("quarter of the accounts it rested on")
+    valid_until: str | None = says("last quarter in which it holds")
+    earliest: str | None = says("earliest start of a deferred project")
+    invented: str = says("synthetic or illustrative; empty for real accounts and projects")
+
+
+@dataclass(frozen=True)
+class RegisterMove:
+    """A figure behind a pass, then and now."""
+
+    name: str = says("ratio, debt or capacity")
+    label: str = says("the same in words")
+    then: float | None = says("at the decision", "decimal, or yuan")
+    now: float | None = says("latest", "decimal, or yuan")
+    change: float | None = says("relative change", "decimal")
+    too_far: bool | None = says("whether it moved further than a pass allows")
+
+
+@dataclass(frozen=True)
+class RegisterPass:
+    """A pass whose figures moved too far, or cannot be compared."""
+
+    decision: RegisterDecision = says("the pass")
+    lapsed: bool = says("whether it lapsed; else it cannot be told")
+    quarter: str | None = says("latest quarter with figures since the decision")
+    moves: list[RegisterMove] = says("figures then and now")
+
+
+@dataclass(frozen=True)
+class RegisterCondition:
+    """A condition that is due, overdue or broken."""
+
+    decision: RegisterDecision = says("the decision that set it")
+    number: int = says("number of the condition")
+    text: str = says("the condition in words")
+    due: str | None = says("quarter by whose end it must be met")
+    state: str = says("due, overdue or broken")
+    state_label: str = says("the same in words")
+    recorded_on: str | None = says("day of what was recorded last")
+    recorded_by: str = says("who recorded it")
+    note: str = says("what was noted")
+
+
+@dataclass(frozen=True)
+class RegisterOverride:
+    """A person's decision that lifts checks, in force."""
+
+    decision: RegisterDecision = says("the decision after it")
+    before: str = says("outcome of the checks alone")
+    before_label: str = says("the same in words")
+    ground: str = says("mandatory_safety, ongoing or upper_level_grant")
+    ground_label: str = says("the same in words")
+    by: str = says("who took it")
+    date: str = says("when")
+    reason: str = says("why")
+    lifted: list[str] = says("ids of the checks it lifted")
+
+
+@dataclass(frozen=True)
+class RegisterForecast:
+    """The outlook behind a decision beside what happened."""
+
+    decision: RegisterDecision = says("the decision")
+    quarter: str = says("quarter compared")
+    without: float | None = says("central outlook without the project", "decimal")
+    with_project: float | None = says("central outlook with it", "decimal")
+    actual: float | None = says("what the accounts say; none where they are missing", "decimal")
+    miss_without: float | None = says("actual less outlook without the project", "decimal")
+    miss_with: float | None = says("actual less outlook with it", "decimal")
+    line: float | None = says("line that was watched", "decimal")
+    crossed: bool | None = says("whether the accounts reached it since; none if not known")
+    crossed_in: str | None = says("first quarter in which they did")
+    expected_without: str | None = says("first quarter in which the outlook without it did")
+    expected_with: str | None = says("first quarter in which the outlook with it did")
+
+
+@dataclass(frozen=True)
+class RegisterSection:
+    """The register of screening decisions as known on the day of the report."""
+
+    decisions: int = says("decisions recorded")
+    in_force: int = says("decisions that hold at the quarter of the report")
+    superseded: int = says("decisions that a later one replaced")
+    expired: list[RegisterDecision] = says("decisions whose validity is over")
+    passes: list[RegisterPass] = says("passes that lapsed or cannot be checked")
+    conditions: list[RegisterCondition] = says("conditions overdue, broken or due")
+    returning: list[RegisterDecision] = says("deferrals whose earliest quarter has come")
+    overrides: list[RegisterOverride] = says("overrides in force")
+    forecasts: list[RegisterForecast] = says("outlook of earlier decisions beside what happened")
+
+
+@dataclass(frozen=True)
 class ReportContext:
     """A whole report."""
 
@@ -568,6 +671,7 @@ class ReportContext:
     problem_counts: list[ProblemCount] = says("data problems by check")
     problems: list[ProblemRow] = says("doubtful figures of the quarters reported")
     pages: list[UnitPage] = says("governments with a page of their own")
+    register: RegisterSection = says("register of screening decisions")
 
 
 def documented_keys(cls: type, prefix: str = "") -> list[tuple[str, str, str, str]]:

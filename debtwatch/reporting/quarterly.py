@@ -12,6 +12,7 @@ from debtwatch.errors import DataProblem
 from debtwatch.language import N_, language
 from debtwatch.panel.panel import build_panel
 from debtwatch.panel.problem import Problem
+from debtwatch.panel.register import read_from
 from debtwatch.panel.store import open_store
 from debtwatch.reporting.assemble import Options, build_context
 from debtwatch.reporting.context import ReportContext
@@ -93,6 +94,7 @@ def quarterly_report(
     books = load_rulebooks()
     with open_store(store) as opened:
         known = opened.known_on(as_of)
+        register = read_from(opened, as_of=as_of)
     study = run_study(
         build_panel(known),
         quarter,
@@ -110,7 +112,7 @@ def quarterly_report(
             unit=", ".join(nobody),
             as_of=as_of.isoformat(),
         )
-    options = Options(seed, tuple(units), all_units, pipelines)
+    options = Options(seed, tuple(units), all_units, pipelines, register)
     context = build_context(study, language(lang), options, debtwatch.__version__)
     used = {c.rulebook.reference: c.rulebook.sha256 for c in study.rulebooks}
     pages = write_report(context, build_manifest(context, used), out, progress=progress)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
+import math
 import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from decimal import Decimal
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -20,13 +23,24 @@ from markupsafe import Markup
 from debtwatch import provenance, resources
 from debtwatch.errors import ModelProblem
 from debtwatch.language import N_, language
-from debtwatch.reporting.charts import coverage_chart, crps_chart, pit_chart, ratio_chart
-from debtwatch.reporting.context import LevelCount, Meta, ReportContext, UnitPage
-from debtwatch.reporting.figures import Figures
+from debtwatch.reporting.charts import (
+    breach_chart,
+    coverage_chart,
+    crps_chart,
+    impact_chart,
+    pit_chart,
+    ratio_chart,
+)
+from debtwatch.reporting.context import LevelCount, Meta, ReportContext, SegmentLine, UnitPage
+from debtwatch.reporting.figures import MISSING, Figures
+from debtwatch.reporting.memo_context import CheckRow, MemoContext, MemoMeta, MemoPage, Said
 
-_OWN = {"index.html", "units", "report.json", "manifest.json"}
+#: A memo of proposals may stand in the folder of a report.
+_OWN = {"index.html", "units", "screening", "report.json", "manifest.json"}
 _OWN_BACKTEST = {"index.html", "metrics.json", "manifest.json"}
+_OWN_MEMO = {"index.html", "projects", "screening.json", "manifest.json"}
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{k}" for p in ("com", "lpt") for k in range(10))}
+_Job = TypeVar("_Job")
 #: Below this many pages a second process costs more than it saves.
 PARALLEL_FROM = 80
 
@@ -257,6 +271,195 @@ def write_backtest(
     _all_or_nothing(out, _OWN_BACKTEST, fill)
 
 
+def write_memo(
+    memo: MemoContext,
+    manifest: dict[str, Any],
+    out: Path,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Write the folder of a memo, all or nothing.
+
+    Parameters
+    ----------
+    memo : MemoContext
+    manifest : dict
+        Content of ``manifest.json``.
+    out : Path
+        New folder, or one that holds an earlier memo.
+    progress : callable, optional
+        Told pages written and pages to write.
+
+    Returns
+    -------
+    int
+        Number of project pages.
+
+    Raises
+    ------
+    ModelProblem
+        When the folder holds something that is not a memo, or cannot be written.
+    """
+
+    def fill(folder: Path) -> int:
+        (folder / "projects").mkdir()
+        chunks = [memo.pages[k : k + 20] for k in range(0, len(memo.pages), 20)]
+        jobs = [(chunk, memo.meta, folder / "projects") for chunk in chunks]
+        done = _in_chunks(_write_projects, jobs, len(memo.pages), progress)
+        _write_text(folder / "index.html", render_memo_index(memo))
+        _write_memo_json(folder / "screening.json", memo)
+        _write_json(folder / "manifest.json", manifest)
+        return done
+
+    return _all_or_nothing(out, _OWN_MEMO, fill)
+
+
+def refuse_foreign_memo(out: Path) -> None:
+    """Refuse a folder that holds anything but an earlier memo, before work is done for it.
+
+    Raises
+    ------
+    ModelProblem
+    """
+    _refuse_foreign(out.resolve(), _OWN_MEMO)
+
+
+def build_memo_manifest(memo: MemoContext, rulebooks: dict[str, str]) -> dict[str, Any]:
+    """Hashes, versions and settings that reproduce a memo.
+
+    Parameters
+    ----------
+    memo : MemoContext
+    rulebooks : dict from family@version to sha256
+    """
+    meta = memo.meta
+    names = ("version", "quarter", "as_of", "language", "seed", "paths", "horizon", "consecutive",
+             "tolerance", "synthetic", "illustrative")  # fmt: skip
+    return {
+        "tool": "debtwatch",
+        "kind": "screening",
+        **{name: getattr(meta, name) for name in names},
+        "inputs": [{"file": s.file, "sha256": s.sha256} for s in meta.sources],
+        "projects": [{"file": s.file, "sha256": s.sha256} for s in meta.pipelines],
+        **_hashes(rulebooks),
+    }
+
+
+def render_memo_index(memo: MemoContext) -> str:
+    """Index page of a memo, as HTML."""
+    fields = {f.name: getattr(memo, f.name) for f in dataclasses.fields(memo)}
+    return _memo_environment(memo.meta).get_template("memo_index.html").render(**fields)
+
+
+def render_project(page: MemoPage, meta: MemoMeta) -> str:
+    """Page of one proposal, as HTML."""
+    found, code = page.consequence, meta.language
+    figures = Figures(code, "small")
+    lines = [
+        SegmentLine(
+            x.value, f"{_say(code, x.label)} {figures.percent(x.value, 0)}", x.severity
+        )
+        for x in found.lines
+    ]  # fmt: skip
+    chart = impact_chart(
+        found.path, lines, code,
+        breach_with=found.breach_with, breach_without=found.breach_without,
+    )  # fmt: skip
+    by_quarter = found.chance.by_quarter if found.chance else []
+    chances = breach_chart([(p.quarter, p.without, p.with_project) for p in by_quarter])
+    checks = {row.id: row for row in page.checks}
+    return (
+        _memo_environment(meta)
+        .get_template("memo.html")
+        .render(
+            page=page,
+            meta=dataclasses.replace(meta, illustrative=bool(page.marking)),
+            reasons=[checks[name] for name in page.reasons],
+            # The charts are made by our own code from escaped data: they are markup, not text.
+            chart=Markup(chart),  # noqa: S704
+            chances=Markup(chances),  # noqa: S704
+            style=_asset("style.css") + Markup(_PORTRAIT),  # noqa: S704 - a constant of ours
+        )
+    )
+
+
+#: A project page is a document of its own; the wide pages are printed across.
+_PORTRAIT = "@page{size:A4 portrait;margin:13mm 12mm}"
+
+
+def _memo_environment(meta: MemoMeta) -> Environment:
+    environment = _environment(meta.language, meta.money_unit, tuple(meta.thresholds))
+    environment.filters.update(
+        say=functools.partial(_say, meta.language),
+        check_value=functools.partial(_check_figure, meta.language, "value"),
+        check_line=functools.partial(_check_figure, meta.language, "threshold"),
+        operator=lambda sign: {">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}.get(sign, sign),
+        probability=functools.partial(_probability, meta.language),
+        spread=lambda error: MISSING if error is None else f"{100 * error:.2f}",
+        coverage=_coverage,
+        scale=_scale,
+        dual=lambda dual: MISSING if dual is None else f"{Decimal(f'{dual:.3g}'):f}",
+    )
+    return environment
+
+
+def _say(code: str, text: Said | None) -> str:
+    return "" if text is None else text.zh if code == "zh" else text.en
+
+
+def _check_figure(code: str, name: str, row: CheckRow) -> str:
+    """Write value or threshold of a check so that rounding does not move one onto the other."""
+    value = row.value if name == "value" else row.threshold
+    if value is None:
+        return MISSING
+    if row.unit == "flag":
+        return language(code).text(N_("yes") if value else N_("no"))
+    figures = Figures(code, "small", () if row.threshold is None else (row.threshold,))
+    if row.unit == "ratio":
+        return figures.percent(value)
+    scale, digits = 1.0, 2
+    if row.unit == "money":
+        scale, digits = (1e4, 0) if code == "zh" else (1e6, 2)
+    elif row.unit == "number" and all(
+        v is None or float(v).is_integer() for v in (row.value, row.threshold)
+    ):
+        digits = 0
+    if row.value is not None and row.threshold is not None:
+        while digits < 6 and _looks_equal(row.value / scale, row.threshold / scale, digits):
+            digits += 1
+    return figures.decimal(value / scale, digits)
+
+
+def _looks_equal(value: float, line: float, digits: int) -> bool:
+    """Whether two figures that differ would be printed alike."""
+    differ = abs(value - line) > 1e-9 * max(1.0, abs(line))
+    return differ and round(value, digits) == round(line, digits)
+
+
+def _coverage(value: float | None) -> str:
+    """Write a coverage; three digits where two would hide which side of 1 it is on."""
+    if value is None:
+        return MISSING
+    digits = 2
+    while digits < 5 and round(value, digits) == 1 and abs(value - 1) > 1e-9:
+        digits += 1
+    return f"{value:,.{digits}f}".replace("-", "−")
+
+
+def _scale(share: float) -> str:
+    """Write a scale in percent, rounded down: what is printed must fit."""
+    return f"{math.floor(share * 1e3 + 1e-9) / 10:,.1f}%".replace("-", "−")
+
+
+def _probability(code: str, share: float | None) -> str:
+    """Write a probability with one decimal; what is not certain is not shown as 0 or 100 %."""
+    if share is not None and 0 < share < 0.0005:
+        return "<0.1%"
+    if share is not None and 0.9995 <= share < 1:
+        return ">99.9%"
+    return Figures(code, "small").percent(share)
+
+
 def _score(value: float | None) -> str:
     return "—" if value is None else f"{value:.4f}"
 
@@ -315,17 +518,26 @@ def _labels(counts: Sequence[LevelCount]) -> dict[str, LevelCount]:
 def _write_pages(
     context: ReportContext, folder: Path, progress: Callable[[int, int], None] | None
 ) -> int:
-    total = len(context.pages)
-    chunks = [context.pages[k : k + 20] for k in range(0, total, 20)]
+    chunks = [context.pages[k : k + 20] for k in range(0, len(context.pages), 20)]
     jobs = [(chunk, context.meta, context.counts, folder) for chunk in chunks]
+    return _in_chunks(_write_chunk, jobs, len(context.pages), progress)
+
+
+def _in_chunks(
+    write: Callable[[_Job], int],
+    jobs: Sequence[_Job],
+    total: int,
+    progress: Callable[[int, int], None] | None,
+) -> int:
+    """Write pages chunk by chunk, in two processes where there are many."""
     done = 0
     if total < PARALLEL_FROM:
         for job in jobs:
-            done += _write_chunk(job)
+            done += write(job)
             _tell(progress, done, total)
         return done
     with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as pool:
-        for written in pool.map(_write_chunk, jobs):
+        for written in pool.map(write, jobs):
             done += written
             _tell(progress, done, total)
     return done
@@ -344,9 +556,29 @@ def _write_chunk(job: tuple[list[UnitPage], Meta, list[LevelCount], Path]) -> in
     return len(pages)
 
 
+def _write_projects(job: tuple[list[MemoPage], MemoMeta, Path]) -> int:
+    pages, meta, folder = job
+    for page in pages:
+        _write_text(folder / page_name(page.code), render_project(page, meta))
+    return len(pages)
+
+
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def _write_memo_json(path: Path, memo: MemoContext) -> None:
+    """Write the memo as one JSON object, a page a line: thousands of pages are never held twice."""
+    rest = dataclasses.asdict(dataclasses.replace(memo, pages=[]))
+    del rest["pages"]
+    head = json.dumps(rest, ensure_ascii=False, indent=1, allow_nan=False).removesuffix("\n}")
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write(f'{head},\n "pages": [')
+        for k, page in enumerate(memo.pages):
+            text = json.dumps(dataclasses.asdict(page), ensure_ascii=False, allow_nan=False)
+            stream.write(f"{',' if k else ''}\n{text}")
+        stream.write("]\n}\n")
 
 
 def _write_text(path: Path, text: str) -> None:
@@ -368,6 +600,8 @@ def _refuse_foreign(out: Path, own: set[str]) -> None:
             ),
             out=out,
         )
+    if "screening" in names:
+        _refuse_foreign(out / "screening", _OWN_MEMO)
 
 
 def _is_report(manifest: Path) -> bool:

@@ -20,6 +20,7 @@ from debtwatch.rules.assess import Assessment, assess, lines_of
 from debtwatch.rules.capacity import Basis, choose_basis, history_inputs
 from debtwatch.rules.expression import Array
 from debtwatch.rules.rulebook import UNKNOWN, Indicator, Rulebook, choose
+from debtwatch.screening.debt_service import project_flows
 from debtwatch.screening.impact import (
     ImpactStudy,
     LineEffect,
@@ -29,7 +30,7 @@ from debtwatch.screening.impact import (
     sum_flows,
     worst_effect,
 )
-from debtwatch.screening.project import Project, project_flows
+from debtwatch.screening.project import Project
 from debtwatch.sustainability.accounts import Outlook, central_outlook
 from debtwatch.sustainability.outlook import Fan, simulate_outlook
 from debtwatch.sustainability.settings import outlook_settings

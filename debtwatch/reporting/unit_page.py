@@ -41,6 +41,7 @@ from debtwatch.rules.assess import lines_of
 from debtwatch.rules.capacity import CAPACITY, capacity_by_variant
 from debtwatch.rules.expression import render, why_missing
 from debtwatch.rules.rulebook import Band, Bilingual, Indicator, Rulebook
+from debtwatch.screening.coverage import project_coverage
 from debtwatch.screening.impact import (
     ALREADY,
     ANYWAY,
@@ -49,7 +50,7 @@ from debtwatch.screening.impact import (
     LineEffect,
     ProjectEffect,
 )
-from debtwatch.screening.project import project_coverage
+from debtwatch.screening.sectors import sector_named
 from debtwatch.sustainability.decompose import Decomposition, decompose_ratio
 from debtwatch.sustainability.settings import outlook_settings
 
@@ -521,6 +522,11 @@ class UnitPages:
             )
         return years
 
+    def _sector(self, name: str) -> str:
+        """Label of a sector of the table; the name itself else."""
+        sector = sector_named(name)
+        return name if sector is None else self.pick(sector.label)
+
     def _project(self, row: int, effect: ProjectEffect) -> ProjectCard:
         project = effect.project
         covered = project_coverage(project)
@@ -533,7 +539,7 @@ class UnitPages:
         return ProjectCard(
             code=project.code,
             name=project.name,
-            sector=project.sector,
+            sector=self._sector(project.sector),
             start=quarter_text(project.start_quarter),
             build_quarters=project.build_quarters,
             total=project.total_investment,

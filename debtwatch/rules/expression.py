@@ -25,6 +25,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -126,6 +127,7 @@ _TOKEN = re.compile(
 _WORDS = {"and", "or", "not", "if", "else", "in"}
 
 
+@cache
 def parse(text: str) -> Formula:
     """Parse a formula.
 
@@ -439,6 +441,13 @@ class _Evaluator:
     def _inside(self, node: Node) -> Array:
         if node.parts[1].kind != "list":
             raise _problem(self.text, "“in” needs a list in square brackets")
+        words = [part.value for part in node.parts[1].parts if part.kind == "text"]
+        left = self.value(node.parts[0])
+        if isinstance(left, Text) and len(words) == len(node.parts[1].parts):
+            # A long list of words is looked up at once; the result is that of the loop below.
+            known = set(words)
+            table = np.array([float(c in known) for c in left.categories] + [np.nan])
+            return np.asarray(np.where(left.codes < 0, np.nan, table[left.codes]))
         found: Any = np.float64(0.0)
         for part in node.parts[1].parts:
             found = _or(found, self._compare(Node("compare", "==", (node.parts[0], part))))

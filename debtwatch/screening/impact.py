@@ -22,7 +22,8 @@ from debtwatch.rules.assess import Assessment, Line, assess, lines_of
 from debtwatch.rules.capacity import Basis, rule_inputs
 from debtwatch.rules.expression import Formula, Node, evaluate
 from debtwatch.rules.rulebook import Indicator, Rulebook
-from debtwatch.screening.project import Project, ProjectFlows, project_flows
+from debtwatch.screening.debt_service import ProjectFlows, project_flows
+from debtwatch.screening.project import Project
 from debtwatch.sustainability.accounts import INTEREST, LEDGERS, Outlook
 
 Array = NDArray[np.float64]
@@ -197,7 +198,7 @@ class Evaluated:
 
 
 def evaluate_scenarios(
-    outlook: Outlook,
+    figures: Mapping[str, Array],
     basis: Basis,
     rulebooks: Sequence[Rulebook],
     *,
@@ -208,8 +209,8 @@ def evaluate_scenarios(
     """Evaluate stacked scenarios with every rulebook."""
     index = np.asarray(rows, dtype=np.intp)
     own_basis = basis.take(index)
-    moving = rule_inputs(add_flows(outlook.figures, index, flows), own_basis)
-    frozen_figures = {**outlook.figures, **balances_now}
+    moving = rule_inputs(add_flows(figures, index, flows), own_basis)
+    frozen_figures = {**figures, **balances_now}
     frozen = rule_inputs(add_flows(frozen_figures, index, flows), own_basis)
     inputs = {r.id: frozen if r.kind == "limit" else moving for r in rulebooks}
     return Evaluated({r.id: assess(r, inputs[r.id]) for r in rulebooks}, inputs)
@@ -341,7 +342,7 @@ class ImpactStudy:
         stack = _Stack()
         plans = [self._plan(stack, row, projects.get(row, ())) for row in range(units)]
         evaluated = evaluate_scenarios(
-            self.outlook,
+            self.outlook.figures,
             self.basis,
             self.rulebooks,
             balances_now=self.balances_now,

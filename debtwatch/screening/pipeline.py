@@ -1,68 +1,34 @@
-"""Read a pipeline of projects from a workbook or csv: one row a project, all faults at once.
+"""Read proposed projects: a workbook or csv of many, one row each, or a file of one proposal.
 
-A project with faults is left out and reported; the others are screened.
+A project with faults is left out and reported, all its faults at once; the others are screened.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from debtwatch.errors import DataProblem
 from debtwatch.language import N_
-from debtwatch.panel.fields import money_scale, normalise, scale_of
-from debtwatch.panel.numbers import read_number
-from debtwatch.panel.period import parse_day, parse_quarter
+from debtwatch.panel.fields import money_scale, normalise
 from debtwatch.panel.problem import Problem, cell_name
-from debtwatch.panel.sheets import Sheet, open_sheets
+from debtwatch.panel.sheets import MERGED, Opened, Sheet, marks_of, open_sheets
 from debtwatch.provenance import sha256_of_bytes
-from debtwatch.screening.project import LONGEST_TENOR, SOURCES, SUM_TOLERANCE, Project, Tranche
+from debtwatch.screening.columns import COLUMNS, IGNORED, YEARLY, Column, columns_by_heading
+from debtwatch.screening.pipeline_row import CellFault, Form, Row, YearlyFigures
+from debtwatch.screening.project import Project
+from debtwatch.screening.proposal_checks import Fault, problem_of
 
-#: Columns of the form, with their Chinese headings and other names.
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "code": ("项目代码", "项目编码", "project code", "project"),
-    "name": ("项目名称", "project name"),
-    "unit": ("地区编码", "行政区划代码", "区划代码", "地区代码"),
-    "sector": ("行业", "所属行业"),
-    "purpose": ("建设性质",),
-    "nature": ("公益属性",),
-    "start": ("开工季度", "计划开工季度", "start quarter"),
-    "build": ("建设期", "建设期(季度)", "build quarters"),
-    "life": ("使用年限", "使用年限(年)", "life years"),
-    "total": ("总投资", "total investment"),
-    "fiscal": ("财政资金", "本级财政资金", "fiscal funds"),
-    "grant": ("上级补助", "上级补助资金", "grants"),
-    "general_bond": ("一般债券", "general bonds"),
-    "special_bond": ("专项债券", "special bonds"),
-    "loan": ("银行贷款", "市场化融资", "bank loans"),
-    "tenor": ("期限", "期限(年)", "债券期限", "tenor"),
-    "rate": ("年利率", "年利率(%)", "利率", "rate"),
-    "grace": ("宽限期", "宽限期(年)", "grace"),
-    "repayment": ("还本方式", "偿还方式", "repayment"),
-    "draw": ("提款方式", "draw"),
-    "approved": ("批准日期", "approved on", "approved"),
-    "income": ("年经营收入", "income"),
-    "fund_income": ("年基金收入", "fund income"),
-    "opex": ("年运营成本", "opex"),
-    "marking": ("数据性质", "性质说明", "marking"),
-    "note": ("备注", "note"),
-}
-REQUIRED = ("code", "unit", "start", "build", "total")
-_MONEY = ("total", *SOURCES, "income", "fund_income", "opex")
-_REPAYMENTS = {
-    "": "bullet", "到期一次还本": "bullet", "bullet": "bullet",
-    "等额本金": "equal_principal", "equal principal": "equal_principal",
-    "equal_principal": "equal_principal", "等额本息": "annuity", "annuity": "annuity",
-}  # fmt: skip
-_DRAWS = {"": "yearly", "按年": "yearly", "yearly": "yearly", "按季": "quarterly",
-          "quarterly": "quarterly"}  # fmt: skip
-_MARKINGS = {"合成": "synthetic", "synthetic": "synthetic", "合成数据": "synthetic",
-             "示例": "illustrative", "示例(虚构)": "illustrative", "虚构示例": "illustrative",
-             "illustrative": "illustrative"}  # fmt: skip
+REQUIRED = tuple(column.key for column in COLUMNS if column.required)
+_YEARLY_KEYS = ("code", "year")
+_TOTALS = frozenset({"合计", "总计", "小计", "total"})
+_HEADINGS_WITHIN = 20
+#: Units of measure in the headings of areas and of people, to hectares and persons.
+_AREAS = {"公顷": 1.0, "ha": 1.0, "亩": 1 / 15, "平方米": 1e-4, "m2": 1e-4, "㎡": 1e-4,
+          "平方公里": 100.0, "km2": 100.0}  # fmt: skip
+_PEOPLE = {"人": 1.0, "万人": 1e4, "people": 1.0, "persons": 1.0}
 
 
 @dataclass(frozen=True)
@@ -75,16 +41,58 @@ class Pipeline:
     sha256 : str
     projects : tuple of Project
     problems : tuple of Problem
+    cells : mapping from project code to (sheet, cell)
+        Where each code stands.
     """
 
     path: Path
     sha256: str
     projects: tuple[Project, ...]
     problems: tuple[Problem, ...]
+    cells: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def read_pipelines(paths: Sequence[Path], *, last_quarter: int) -> tuple[Pipeline, ...]:
+    """Read several files of projects; a code that an earlier file uses is a fault of the later.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    last_quarter : int
+        Ordinal of the last quarter with accounts.
+
+    Raises
+    ------
+    DataProblem
+        When a file cannot be read.
+    """
+    owner: dict[str, str] = {}
+    pipelines: list[Pipeline] = []
+    for path in paths:
+        one = read_pipeline(path, last_quarter=last_quarter)
+        twice = [p for p in one.projects if p.code in owner]
+        problems = [_used_in(owner[p.code], p, one) for p in twice]
+        owner |= {p.code: path.name for p in one.projects if p.code not in owner}
+        kept = tuple(p for p in one.projects if p not in twice)
+        pipelines.append(replace(one, projects=kept, problems=(*one.problems, *problems)))
+    return tuple(pipelines)
+
+
+def _used_in(other: str, project: Project, pipeline: Pipeline) -> Problem:
+    fault = Fault("code", N_("the code is used by another project in {file}"), {"file": other})
+    sheet, cell = pipeline.cells.get(project.code, ("", ""))
+    return problem_of(
+        fault,
+        file=pipeline.path.name,
+        sheet=sheet,
+        cell=cell,
+        code=project.code,
+        unit=project.unit,
+    )
 
 
 def read_pipeline(path: Path, *, last_quarter: int) -> Pipeline:
-    """Read a pipeline file.
+    """Read a file of projects: a table of many, or a proposal ending in ``.toml``.
 
     Parameters
     ----------
@@ -97,55 +105,100 @@ def read_pipeline(path: Path, *, last_quarter: int) -> Pipeline:
     DataProblem
         When the file cannot be read or holds no table of projects.
     """
+    if path.suffix.lower() == ".toml":
+        # It holds one project, which this module knows nothing of but its result.
+        from debtwatch.screening.proposal_file import read_proposal  # noqa: PLC0415
+
+        return read_proposal(path, last_quarter=last_quarter)
     opened = open_sheets(path)
     if opened.problem is not None:
-        problem = opened.problem
+        raise _unusable(path, opened.problem)
+    marks = _marks(path, opened)
+    form = next((f for s in opened.sheets if (f := _find_form(s, COLUMNS, REQUIRED))), None)
+    if form is None:
+        headings = "、".join(column.zh for column in COLUMNS if column.required)
         raise DataProblem(
-            N_("The pipeline {path} cannot be used: {what}"), path=path, what=problem.what
+            N_(
+                "The pipeline {path} holds no table of projects; these headings are needed: "
+                "{headings}."
+            ),
+            path=path,
+            headings=headings,
         )
-    for sheet in opened.sheets:
-        found = _heading_row(sheet)
-        if found is not None:
-            projects, problems = _read_rows(sheet, found, path.name, last_quarter)
-            return Pipeline(path, sha256_of_bytes(opened.content), projects, problems)
-    headings = "、".join(COLUMNS[name][0] for name in REQUIRED)
-    raise DataProblem(
-        N_(
-            "The pipeline {path} holds no table of projects; these headings are needed: {headings}."
-        ),
-        path=path,
-        headings=headings,
+    others = [s for s in opened.sheets if s is not form.sheet]
+    yearly = next((f for s in others if (f := _find_yearly(s))), None)
+    for one in (form, yearly):
+        if one is not None and one.clash is not None:
+            raise _unusable(path, one.clash)
+    reading = _Reading(path.name, form, yearly, marks, last_quarter)
+    reading.run()
+    return Pipeline(
+        path,
+        sha256_of_bytes(opened.content),
+        tuple(reading.projects.values()),
+        tuple(reading.problems),
+        reading.cells,
     )
 
 
-@dataclass(frozen=True)
-class _Form:
-    """Where a sheet holds the form: row of its headings, column and scale of each entry."""
-
-    top: int
-    columns: dict[str, int]
-    scales: dict[str, float]
+def _unusable(path: Path, problem: Problem) -> DataProblem:
+    return DataProblem(
+        N_("The pipeline {path} cannot be used: {what}"), path=path, what=problem.what
+    )
 
 
-def _heading_row(sheet: Sheet) -> _Form | None:
-    names = {normalise(h): key for key, hs in COLUMNS.items() for h in (key, *hs)}
-    for top, row in enumerate(sheet.rows[:20]):
-        columns: dict[str, int] = {}
+def _marks(path: Path, opened: Opened) -> Mapping[str, Mapping[tuple[int, int], str]]:
+    """Cells that are no plain values, by sheet."""
+    try:
+        return marks_of(opened.content)
+    except (ValueError, KeyError, RecursionError) as error:
+        details = {"reason": " ".join(str(error).split())[:200]}
+        raise _unusable(path, Problem("file-unreadable", path.name, details=details)) from error
+
+
+def _find_yearly(sheet: Sheet) -> Form | None:
+    form = _find_form(sheet, YEARLY, _YEARLY_KEYS)
+    return form if form is not None and len(form.columns) > len(_YEARLY_KEYS) else None
+
+
+def _find_form(sheet: Sheet, columns: tuple[Column, ...], required: Sequence[str]) -> Form | None:
+    """Find the row of headings of a table; None when the sheet holds no such table."""
+    known = columns_by_heading(columns)
+    for top, row in enumerate(sheet.rows[:_HEADINGS_WITHIN]):
+        found: dict[str, int] = {}
         scales: dict[str, float] = {}
+        unknown: list[tuple[int, str]] = []
+        clash: Problem | None = None
+        default = _preamble_scale(sheet.rows[:top])
         for position, cell in enumerate(row):
-            if not isinstance(cell, str):
+            if not isinstance(cell, str) or not (plain := normalise(cell)):
                 continue
-            plain = normalise(cell)
             bare, _, bracket = plain.partition("(")
-            key = names.get(plain) or names.get(bare.strip())
-            if key and key not in columns:
-                columns[key] = position
-                if (scale := scale_of(bracket.strip(") "))) is not None and key in _MONEY:
-                    scales[key] = scale
-        if all(name in columns for name in REQUIRED):
-            default = _preamble_scale(sheet.rows[:top])
-            return _Form(top, columns, {name: scales.get(name, default) for name in _MONEY})
+            column = known.get(plain) or known.get(bare.strip())
+            if column is None:
+                if bare.strip() not in IGNORED:
+                    unknown.append((position, cell))
+            elif column.key in found:
+                first = str(row[found[column.key]])
+                clash = clash or _clash(sheet, column, first, cell, cell_name(top, position))
+            else:
+                found[column.key] = position
+                scales[column.key] = _scale(column.kind, bracket.rstrip(") "), default)
+        if all(key in found for key in required):
+            return Form(sheet, top, found, scales, tuple(unknown), clash)
     return None
+
+
+def _clash(sheet: Sheet, column: Column, first: str, second: str, cell: str) -> Problem:
+    details = {"field": column.zh, "first": first, "second": second}
+    return Problem("heading-clash", sheet=sheet.name, cell=cell, details=details)
+
+
+def _scale(kind: str, unit: str, default: float) -> float:
+    """Factor from the unit in a heading to the held unit."""
+    if kind == "money":
+        return money_scale(unit) or default
+    return {"area": _AREAS, "people": _PEOPLE}.get(kind, {}).get(unit, 1.0)
 
 
 def _preamble_scale(rows: list[list[Any]]) -> float:
@@ -160,150 +213,101 @@ def _preamble_scale(rows: list[list[Any]]) -> float:
     return 1e4
 
 
-def _read_rows(
-    sheet: Sheet, form: _Form, file: str, last_quarter: int
-) -> tuple[tuple[Project, ...], tuple[Problem, ...]]:
-    projects: dict[str, Project] = {}
-    problems: list[Problem] = []
-    for r, row in enumerate(sheet.rows[form.top + 1 :], start=form.top + 1):
-        if all(cell is None for cell in row):
-            continue
-        reader = _Row(row, form, last_quarter)
-        project = reader.project(f"{sheet.name}!{r + 1}" if sheet.name else str(r + 1))
-        if project is not None and project.code in projects:
-            reader.fault("code", N_("the code is used by another project"))
-        for name, text in reader.faults:
-            where = cell_name(r, form.columns.get(name, 0))
-            details = {"code": reader.code or f"({r + 1})", "text": text}
-            problems.append(
-                Problem("project-invalid", file, sheet.name, where, reader.unit, details=details)
+def _marked_rows(
+    form: Form, marks: Mapping[str, Mapping[tuple[int, int], str]]
+) -> dict[int, dict[int, str]]:
+    """Cells below the headings that are merged or hold no plain value, by row."""
+    rows: dict[int, dict[int, str]] = {}
+    for (r, c), mark in marks.get(form.sheet.name, {}).items():
+        rows.setdefault(r, {})[c] = mark
+    width, last_row = 1 + max(form.columns.values()), len(form.sheet.rows) - 1
+    for (top, left), (bottom, right) in form.sheet.merged:
+        for r in range(max(top, form.top + 1), min(bottom, last_row) + 1):
+            cells = rows.setdefault(r, {})
+            cells |= dict.fromkeys(range(left, min(right, width) + 1), MERGED)
+    return rows
+
+
+class _Reading:
+    """One pass over a workbook; collects projects and problems."""
+
+    def __init__(
+        self,
+        file: str,
+        form: Form,
+        yearly: Form | None,
+        marks: Mapping[str, Mapping[tuple[int, int], str]],
+        last_quarter: int,
+    ) -> None:
+        self.file, self.form, self.yearly = file, form, yearly
+        self.marks, self.last_quarter = marks, last_quarter
+        self.projects: dict[str, Project] = {}
+        self.problems: list[Problem] = []
+        self.codes: set[str] = set()
+        self.cells: dict[str, tuple[str, str]] = {}
+
+    def run(self) -> None:
+        """Read every row."""
+        self.unknown_headings(self.form)
+        marked = _marked_rows(self.form, self.marks)
+        figures = self.yearly_figures() if self.yearly else {}
+        for r, cells in self.rows(self.form):
+            row = Row(self.form, r, cells, marked.get(r, {}))
+            project = row.read(figures.get(row.code), self.last_quarter)
+            if row.code and row.code in self.codes:
+                row.fault("code", N_("the code is used by another project"))
+            self.codes.add(row.code)
+            for fault in row.faults:
+                self.report(fault, row.code or f"({r + 1})", row.unit)
+            if project is not None and not row.faults:
+                self.projects[project.code] = project
+                self.cells[project.code] = (self.form.sheet.name, row.cell_of("code"))
+        for code, own in figures.items():
+            if code not in self.codes:
+                text = N_("no project of the file has this code")
+                text = text if code else N_("the project has no code")
+                self.report(CellFault(own.sheet, own.first, text), code or f"({own.first})", "")
+
+    def yearly_figures(self) -> dict[str, YearlyFigures]:
+        """Yearly money by code of its project."""
+        form, by_code = self.yearly, dict[str, YearlyFigures]()
+        if form is None:
+            return by_code
+        self.unknown_headings(form)
+        marked = _marked_rows(form, self.marks)
+        for r, cells in self.rows(form):
+            row = Row(form, r, cells, marked.get(r, {}))
+            own = by_code.setdefault(row.code, YearlyFigures(form.sheet.name, row.cell_of("code")))
+            own.add(row)
+        return by_code
+
+    def rows(self, form: Form) -> list[tuple[int, list[Any]]]:
+        """Rows below the headings that are neither empty, nor a total, nor a footnote."""
+        found = []
+        for r, cells in enumerate(form.sheet.rows[form.top + 1 :], start=form.top + 1):
+            filled = [c for c in cells if c is not None and c != ""]
+            if not filled or normalise(str(filled[0])) in _TOTALS:
+                continue
+            if len(filled) == 1 and str(filled[0]).lstrip().startswith(("注", "说明", "备注")):
+                continue
+            found.append((r, cells))
+        return found
+
+    def unknown_headings(self, form: Form) -> None:
+        """Report headings that name no column, when there is something below them."""
+        below = form.sheet.rows[form.top + 1 :]
+        for position, text in form.unknown:
+            if any(position < len(row) and row[position] is not None for row in below):
+                details = {"heading": text.strip()[:60], "suggestion": ""}
+                where = cell_name(form.top, position)
+                self.problems.append(
+                    Problem("heading-unknown", self.file, form.sheet.name, where, details=details)
+                )
+
+    def report(self, fault: CellFault, code: str, unit: str) -> None:
+        one = Fault("", fault.message, fault.values)
+        self.problems.append(
+            problem_of(
+                one, file=self.file, sheet=fault.sheet, cell=fault.cell, code=code, unit=unit
             )
-        if project is not None and not reader.faults:
-            projects[project.code] = project
-    return tuple(projects.values()), tuple(problems)
-
-
-class _Row:
-    """One row of the form; collects its faults."""
-
-    def __init__(self, row: list[Any], form: _Form, last_quarter: int) -> None:
-        self.row, self.form, self.last_quarter = row, form, last_quarter
-        self.faults: list[tuple[str, str]] = []
-        self.code, self.unit = self.text("code"), self.text("unit")
-
-    def fault(self, name: str, text: str) -> None:
-        self.faults.append((name, text))
-
-    def cell(self, name: str) -> Any:
-        position = self.form.columns.get(name)
-        return None if position is None or position >= len(self.row) else self.row[position]
-
-    def text(self, name: str) -> str:
-        cell = self.cell(name)
-        if isinstance(cell, float) and cell.is_integer():
-            return str(int(cell))
-        return "" if cell is None else "".join(c for c in str(cell).strip() if c.isprintable())
-
-    def number(self, name: str, *, default: float = 0.0) -> float:
-        number = read_number(self.cell(name))
-        if number is None:
-            self.fault(name, N_("this cell is not a number"))
-            return default
-        if np.isnan(number):
-            return default
-        if number < 0:
-            self.fault(name, N_("a negative amount is not possible here"))
-            return default
-        return number * self.form.scales.get(name, 1.0)
-
-    def choice(self, name: str, table: dict[str, str]) -> str:
-        value = table.get(normalise(self.text(name)))
-        if value is None:
-            self.fault(name, N_("this word is not one of the choices of the form"))
-        return value or ""
-
-    def project(self, place: str) -> Project | None:
-        if not self.code:
-            self.fault("code", N_("the project has no code"))
-        if not self.unit:
-            self.fault("unit", N_("the code of the government is missing"))
-        start = parse_quarter(self.text("start"))
-        if start is None:
-            self.fault("start", N_("the start is not a quarter such as 2026Q3"))
-        elif start <= self.last_quarter:
-            self.fault("start", N_("the start lies before the end of the accounts"))
-        build = self.number("build")
-        if not 1 <= build <= 60 or build != int(build):
-            self.fault("build", N_("the construction time must be 1 to 60 whole quarters"))
-        financing = self.financing()
-        total = self.number("total")
-        if not total > 0:
-            self.fault("total", N_("the total investment is missing"))
-        elif abs(sum(t.amount for t in financing) - total) > SUM_TOLERANCE * total:
-            self.fault("total", N_("the financing does not sum to the total investment"))
-        life = self.number("life", default=20.0)
-        if not 0 < life <= 100:
-            self.fault("life", N_("the life must be between 1 and 100 years"))
-        approved = self.day("approved")
-        marking = _MARKINGS.get(normalise(self.text("marking")), "")
-        if start is None or self.faults:
-            return None
-        return Project(
-            code=self.code,
-            name=self.text("name") or self.code,
-            unit=self.unit,
-            start_quarter=start,
-            build_quarters=int(build),
-            life_years=life,
-            total_investment=total,
-            financing=tuple(financing),
-            sector=self.text("sector"),
-            purpose=self.text("purpose"),
-            nature=self.text("nature"),
-            income=self.number("income"),
-            fund_income=self.number("fund_income"),
-            opex=self.number("opex"),
-            approved_on=approved,
-            illustrative=marking,
-            place=place,
         )
-
-    def day(self, name: str) -> dt.date | None:
-        cell = self.cell(name)
-        day = parse_day(cell)
-        if cell is not None and day is None:
-            self.fault(name, N_("this cell is not a date"))
-        return day
-
-    def financing(self) -> list[Tranche]:
-        amounts = {source: self.number(source) for source in SOURCES}
-        owes = any(amounts[s] > 0 for s in ("general_bond", "special_bond", "loan"))
-        tenor, grace = self.number("tenor"), self.number("grace")
-        rate = self.number("rate")
-        rate = rate * 100 if 0 < rate < 0.2 else rate  # a percent cell holds 0.03 for 3 %
-        if owes and not (1 <= tenor <= LONGEST_TENOR and tenor == int(tenor)):
-            self.fault("tenor", N_("debt needs a tenor of 1 to 30 whole years"))
-            tenor = 1.0
-        if owes and not 0 <= rate <= 15:
-            self.fault("rate", N_("the rate must be between 0 and 15 (% a year)"))
-        if owes and self.cell("rate") is None:
-            self.fault("rate", N_("debt needs a rate"))
-        if owes and grace != int(grace):
-            self.fault("grace", N_("the grace period must be whole years"))
-        if owes and not grace < tenor:
-            self.fault("grace", N_("the grace period must be shorter than the tenor"))
-        repayment: Any = self.choice("repayment", _REPAYMENTS)
-        draw: Any = self.choice("draw", _DRAWS)
-        return [
-            Tranche(
-                source=source,
-                amount=amounts[source],
-                tenor_years=tenor,
-                grace_years=grace,
-                rate=rate / 100,
-                repayment=repayment,
-                draw=draw,
-            )
-            for source in SOURCES
-            if amounts[source] > 0
-        ]

@@ -1,27 +1,37 @@
-"""A proposed project: what it costs, how it is financed, what it earns.
+"""A proposed project as values: what it costs, how it is financed, what it earns, what it touches.
 
-Debt service follows the tranche: bullet, equal principal or annuity after a grace period. Coverage
-compares the project's own cash with that service. Money is in yuan, rates are decimals a year.
+Money is in yuan, rates are decimals a year, quarters are ordinals. What a proposal does not say is
+None and is never taken for a no.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[np.float64]
 Repayment = Literal["bullet", "equal_principal", "annuity"]
-Draw = Literal["yearly", "quarterly"]
+Draw = Literal["yearly", "quarterly", "upfront"]
+Profile = Literal["uniform", "s_curve", "front"]
 
 #: Sources of money that are statutory government debt, and their ledger.
 LEDGER_OF = {"general_bond": "general", "special_bond": "special"}
-SOURCES = ("fiscal", "grant", "general_bond", "special_bond", "loan")
+#: Sources that have to be repaid.
+DEBT = ("general_bond", "special_bond", "policy_loan", "bank_loan")
+GRANTS = ("central_budget_investment", "provincial_grant")
+FISCAL = ("fiscal_general", "fiscal_fund")
+SOURCES = (*FISCAL, *GRANTS, "enterprise_equity", *DEBT, "ppp_private")
+PURPOSES = ("new", "extension", "renovation", "equipment", "maintenance")
+NATURES = ("public", "quasi_public", "commercial")
+COUNTY_TYPES = ("near_big_city", "specialised", "agricultural", "ecological", "population_loss")
+DOCUMENTS = (
+    "project_proposal", "feasibility_approved", "preliminary_design", "implementation_plan",
+    "financial_report", "legal_opinion", "performance_assessment", "eia", "in_ndrc_store",
+    "in_mof_store", "ppp_affordability",
+)  # fmt: skip
+#: Grounds on which deferrals and conditions may be lifted (rules C4).
+GROUNDS = ("mandatory_safety", "ongoing", "upper_level_grant")
 SUM_TOLERANCE = 0.005
 LONGEST_TENOR = 30.0
 
@@ -33,16 +43,29 @@ class Tranche:
     Attributes
     ----------
     source : str
-        ``fiscal`` (own budget), ``grant`` (upper level), ``general_bond``, ``special_bond``,
-        ``loan`` (bank, not government debt).
+        One of :data:`SOURCES`.
     amount : float
         Yuan.
     tenor_years, grace_years : float
     rate : float
         Decimal a year.
-    repayment : str
-    draw : str
-        ``yearly``: in the first quarter of each construction year; ``quarterly``: evenly.
+    repayment : {"bullet", "equal_principal", "annuity"}
+    draw : {"yearly", "quarterly", "upfront"}
+        In the first quarter of each construction year, evenly, or all in the first quarter.
+    schedule : tuple of (int, float)
+        Quarter ordinal and amount of each draw; replaces ``draw`` when given.
+    capitalised : bool
+        Interest of the construction time is added to the debt instead of being paid.
+    committed : bool or None
+        Whether a grant is committed in writing.
+    as_capital : float
+        Part of a special bond used as project capital, yuan.
+    equity_like : float
+        Part of enterprise equity that is debt by nature (perpetuals and the like), yuan.
+    borrower : {"", "lgfv", "spv"}
+    guarantee : {"", "none", "illegal_government"}
+    payment : {"", "user_pay", "viability_gap", "government_pay"}
+        Of a public-private partnership.
     """
 
     source: str
@@ -52,11 +75,157 @@ class Tranche:
     rate: float = 0.0
     repayment: Repayment = "bullet"
     draw: Draw = "yearly"
+    schedule: tuple[tuple[int, float], ...] = ()
+    capitalised: bool = False
+    committed: bool | None = None
+    as_capital: float = 0.0
+    equity_like: float = 0.0
+    borrower: str = ""
+    guarantee: str = ""
+    payment: str = ""
 
     @property
     def is_debt(self) -> bool:
         """Whether it has to be repaid."""
-        return self.source in {"general_bond", "special_bond", "loan"}
+        return self.source in DEBT
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Yearly money once the project runs: calendar year to yuan.
+
+    Attributes
+    ----------
+    user_fees : mapping from int to float
+        Charges and sales; they do not enter the government's accounts.
+    fund_income : mapping from int to float
+        Income that enters the government fund budget, and so capacity.
+    opex, taxes : mapping from int to float
+        Running cost in cash, and taxes.
+    land_linked_share : float
+        Share of income that depends on land sales.
+    is_net : bool
+        Whether the income stated is already net of running cost (收益, not 收入).
+    basis : str
+        Volume times price, and evidence.
+    """
+
+    user_fees: Mapping[int, float] = field(default_factory=dict)
+    fund_income: Mapping[int, float] = field(default_factory=dict)
+    opex: Mapping[int, float] = field(default_factory=dict)
+    taxes: Mapping[int, float] = field(default_factory=dict)
+    land_linked_share: float = 0.0
+    is_net: bool = False
+    basis: str = ""
+
+    @property
+    def has_income(self) -> bool:
+        """Whether any income is stated."""
+        return any(v > 0 for v in (*self.user_fees.values(), *self.fund_income.values()))
+
+
+@dataclass(frozen=True)
+class Land:
+    """Land that the project takes; None where the proposal does not say."""
+
+    total_ha: float | None = None
+    cultivated_ha: float | None = None
+    permanent_basic_farmland_ha: float | None = None
+    ecological_red_line: bool | None = None
+    inside_urban_boundary: bool | None = None
+    offset_document: bool | None = None
+    land_use_approval: bool | None = None
+
+
+@dataclass(frozen=True)
+class Need:
+    """Service that the project adds, against what residents need.
+
+    Attributes
+    ----------
+    unit : str
+        Of capacity, such as ``m3_per_day``.
+    existing, added : float or None
+    standard_per_capita : float or None
+        Capacity needed per resident.
+    target_year : int or None
+    population_medium, population_low : float or None
+        Projected residents where the proposal brings its own projection.
+    """
+
+    unit: str = ""
+    existing: float | None = None
+    added: float | None = None
+    standard_per_capita: float | None = None
+    target_year: int | None = None
+    population_medium: float | None = None
+    population_low: float | None = None
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Features of the arrangement; None where the proposal does not say."""
+
+    contractor_prefinancing: bool | None = None
+    guaranteed_buyback: bool | None = None
+    commitment_letter: bool | None = None
+    office_building: bool | None = None
+    image_project: bool | None = None
+    county_to_city: bool | None = None
+    rail_transit: bool | None = None
+    negative_list: bool | None = None
+    top_ups_budgeted: bool | None = None
+    relaxed_capital: bool | None = None
+    national_exception: bool | None = None
+    boundary_exempt: bool | None = None
+
+
+@dataclass(frozen=True)
+class Priority:
+    """What speaks for a project.
+
+    Attributes
+    ----------
+    mandatory_safety, sanbao_related, ongoing : bool
+    sunk : float
+        Yuan spent so far.
+    residents_served : float or None
+    climate_food_water : bool
+    stageable : bool
+        Whether it can be built in parts.
+    requires, excludes : tuple of str
+        Codes of projects that must come before, and of those that rule it out.
+    """
+
+    mandatory_safety: bool = False
+    sanbao_related: bool = False
+    ongoing: bool = False
+    sunk: float = 0.0
+    residents_served: float | None = None
+    climate_food_water: bool = False
+    stageable: bool = False
+    requires: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Override:
+    """A decision of a person that lifts deferrals and conditions; recorded and printed.
+
+    Attributes
+    ----------
+    ground : str
+        One of :data:`GROUNDS`.
+    name : str
+        Who takes it.
+    date : date
+    reason : str
+    """
+
+    ground: str
+    name: str
+    date: dt.date
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -74,13 +243,31 @@ class Project:
     total_investment : float
         Yuan.
     financing : tuple of Tranche
-    income, fund_income, opex : float
-        Yearly, from completion on: fees and sales; income that enters the government fund budget
-        (and so capacity); running cost.
+    county_type : str
+        One of :data:`COUNTY_TYPES`, empty when not stated.
+    sector : str
+        Key of ``models/sectors.toml``.
+    purpose, nature : str
+        One of :data:`PURPOSES`, :data:`NATURES`; empty when not stated.
+    feasibility_estimate, budget_estimate : float or None
+        Investment in the approved feasibility study and in the preliminary design, yuan.
+    schedule : tuple of (int, float)
+        Quarter ordinal and amount of spending; ``profile`` where it is empty.
+    operation : Operation
+    land, need, flags, priority
+    documents : mapping from :data:`DOCUMENTS` to bool or None
+        None: not stated, or it does not apply.
+    ppp_commitments : mapping from int to float
+        Yearly fiscal commitment of a public-private partnership, yuan.
+    unit_cost_base : float or None
+        Physical size for the comparison of unit costs, in the unit of the sector table.
+    override : Override or None
     approved_on : date or None
         Approved projects are counted before proposed ones.
     illustrative : str
         ``""`` for a real proposal, ``illustrative`` or ``synthetic`` for an invented one.
+    place : str
+        Where it stands in its file.
     """
 
     code: str
@@ -91,276 +278,93 @@ class Project:
     life_years: float
     total_investment: float
     financing: tuple[Tranche, ...]
+    county_type: str = ""
     sector: str = ""
     purpose: str = ""
     nature: str = ""
-    income: float = 0.0
-    fund_income: float = 0.0
-    opex: float = 0.0
+    feasibility_estimate: float | None = None
+    budget_estimate: float | None = None
+    schedule: tuple[tuple[int, float], ...] = ()
+    profile: Profile = "uniform"
+    operation: Operation = Operation()
+    land: Land = Land()
+    need: Need = Need()
+    flags: Flags = Flags()
+    priority: Priority = Priority()
+    documents: Mapping[str, bool | None] = field(default_factory=dict)
+    ppp_commitments: Mapping[int, float] = field(default_factory=dict)
+    unit_cost_base: float | None = None
+    override: Override | None = None
     approved_on: dt.date | None = None
     illustrative: str = ""
     place: str = field(default="", compare=False)
 
     @property
+    def completion_quarter(self) -> int:
+        """Ordinal of the first quarter after construction."""
+        return self.start_quarter + self.build_quarters
+
+    @property
     def public_debt(self) -> float:
         """Bonds of the government, yuan."""
-        return sum(t.amount for t in self.financing if t.source in LEDGER_OF)
+        return self.amount_of(*LEDGER_OF)
+
+    @property
+    def debt(self) -> float:
+        """All that has to be repaid, yuan."""
+        return self.amount_of(*DEBT)
+
+    @property
+    def capital(self) -> float:
+        """Project capital: fiscal money, grants, equity, special bonds used as capital; yuan."""
+        own = self.amount_of(*FISCAL, *GRANTS, "enterprise_equity")
+        return own + sum(t.as_capital for t in self.financing)
+
+    @property
+    def expands(self) -> bool | None:
+        """Whether it adds to what exists; None when the purpose is not stated."""
+        return self.purpose in {"new", "extension"} if self.purpose else None
+
+    def amount_of(self, *sources: str) -> float:
+        """Money from some sources, yuan."""
+        return sum(t.amount for t in self.financing if t.source in sources)
 
     def order(self) -> tuple[dt.date, int, str]:
         """Order of counting: approved first, then start quarter, then code."""
         return (self.approved_on or dt.date.max, self.start_quarter, self.code)
 
 
-@dataclass(frozen=True)
-class Service:
-    """Yearly debt service of a tranche, year 1 first."""
+def steady_operation(
+    *, completion: int, life_years: float, user_fees: float = 0.0, fund_income: float = 0.0,
+    opex: float = 0.0, taxes: float = 0.0, land_linked_share: float = 0.0,
+) -> Operation:  # fmt: skip
+    """Operation with the same money every year, from completion to the end of its life.
 
-    interest: Array
-    principal: Array
-    opening: Array
-
-    @property
-    def total(self) -> Array:
-        """Interest and principal."""
-        return self.interest + self.principal
-
-
-def debt_service(
-    amount: float, rate: float, years: int, *, grace: int = 0, repayment: Repayment = "bullet"
-) -> Service:
-    """Yearly debt service of an amount outstanding from the start of year 1.
-
-    bullet: ``A i`` a year, ``A`` at the end. equal principal: ``A / (n - m)`` in years m+1..n,
-    interest on the opening balance. annuity: after the grace, ``A i / (1 - (1 + i)^-(n - m))`` a
-    year.
+    The first and the last calendar year hold the part of the year in which the project runs.
 
     Parameters
     ----------
-    amount : float
-        Yuan.
-    rate : float
-        Decimal a year.
-    years : int
-        Tenor n.
-    grace : int
-        Years m without principal.
-    repayment : {"bullet", "equal_principal", "annuity"}
+    completion : int
+        Ordinal of the first quarter of operation.
+    life_years : float
+    user_fees, fund_income, opex, taxes : float
+        Yuan a year.
 
     Examples
     --------
-    >>> service = debt_service(84_000, 0.026, 15, grace=5, repayment="equal_principal")
-    >>> round(float(service.total.sum()), 3)
-    106932.0
+    >>> one = steady_operation(completion=4 * 2027 + 2, life_years=1, user_fees=100.0)
+    >>> dict(one.user_fees)
+    {2027: 50.0, 2028: 50.0}
     """
-    principal = np.zeros(years)
-    paying = years - grace
-    if repayment == "bullet":
-        principal[-1] = amount
-    elif repayment == "equal_principal":
-        principal[grace:] = amount / paying
-    else:
-        # expm1 keeps the digits of a rate near nothing.
-        share = rate / -math.expm1(-paying * math.log1p(rate)) if rate > 0 else 1 / paying
-        level = amount * share
-        balance = amount
-        for year in range(grace, years):
-            principal[year] = level - balance * rate
-            balance -= principal[year]
-    opening = amount - (np.cumsum(principal) - principal)
-    return Service(opening * rate, principal, opening)
+    end = completion + round(4 * life_years)
+    running = {
+        year: max(0, min(end, 4 * year + 4) - max(completion, 4 * year)) / 4
+        for year in range(completion // 4, (end - 1) // 4 + 1)
+    }
 
+    def by_year(amount: float) -> dict[int, float]:
+        return {year: amount * share for year, share in running.items()} if amount else {}
 
-@dataclass(frozen=True)
-class Coverage:
-    """How far a project pays its own debt.
-
-    Attributes
-    ----------
-    coverage : float
-        Net revenue over the life of the debt / (principal + interest), undiscounted.
-    minimum_dscr : float
-        Smallest yearly net / service in years with principal due.
-    llcr : float
-        Present value of net revenue at the debt's rate / debt.
-    top_ups : ndarray
-        ``max(0, service - max(net, 0))`` of each year, for the fund budget to pay.
-    """
-
-    coverage: float
-    minimum_dscr: float
-    llcr: float
-    top_ups: Array
-
-
-def coverage(net: Sequence[float], service: Service, rate: float) -> Coverage:
-    """Coverage of a debt by a project's yearly net revenue.
-
-    Parameters
-    ----------
-    net : sequence of float
-        Income less running cost and taxes of each year of the debt's life.
-    service : Service
-    rate : float
-        Discount rate of the LLCR: the debt's own rate.
-
-    Examples
-    --------
-    >>> net = [0.0] * 3 + [5_500.0, 6_900.0] + [9_700.0] * 10
-    >>> one = coverage(net, debt_service(84_000, 0.026, 15, grace=5,
-    ...                repayment="equal_principal"), 0.026)
-    >>> round(one.coverage, 3), round(one.minimum_dscr, 3), round(one.llcr, 3)
-    (1.023, 0.916, 1.016)
-    >>> int((one.top_ups > 0).sum()), round(float(one.top_ups.sum()))
-    (8, 8788)
-    """
-    cash = np.asarray(net, dtype=np.float64)
-    paying = service.principal > 0
-    discounted = cash / (1 + rate) ** np.arange(1, len(cash) + 1)
-    return Coverage(
-        coverage=float(cash.sum() / service.total.sum()),
-        minimum_dscr=float((cash[paying] / service.total[paying]).min()),
-        llcr=float(discounted.sum() / service.opening[0]),
-        top_ups=np.maximum(service.total - np.maximum(cash, 0.0), 0.0),
+    return Operation(
+        by_year(user_fees), by_year(fund_income), by_year(opex), by_year(taxes), land_linked_share
     )
-
-
-def net_present_value(flows: Sequence[float], rate: float) -> float:
-    """Present value of flows at the end of years 1, 2, ...
-
-    Examples
-    --------
-    >>> flows = [-60_000.0, -60_000.0, 0.0, 5_500.0, 6_900.0] + [9_700.0] * 10
-    >>> round(net_present_value(flows, 0.05))
-    -42947
-    """
-    cash = np.asarray(flows, dtype=np.float64)
-    return float((cash / (1 + rate) ** np.arange(1, len(cash) + 1)).sum())
-
-
-def project_coverage(project: Project) -> Coverage | None:
-    """Coverage of all of a project's debt over its longest tenor; None without debt."""
-    debts = [t for t in project.financing if t.is_debt and t.amount > 0]
-    if not debts:
-        return None
-    years = round(max(t.tenor_years for t in debts))
-    interest, principal, opening = np.zeros(years), np.zeros(years), np.zeros(years)
-    for tranche in debts:
-        n = round(tranche.tenor_years)
-        own = _tranche_service(tranche, tranche.amount)
-        interest[:n] += own.interest
-        principal[:n] += own.principal
-        opening[:n] += own.opening
-    first_year = -(-project.build_quarters // 4)  # income begins in the year after completion
-    net = np.zeros(years)
-    last_year = first_year + round(project.life_years)  # nothing is earned beyond its life
-    net[first_year:last_year] = project.income + project.fund_income - project.opex
-    rate = sum(t.amount * t.rate for t in debts) / sum(t.amount for t in debts)
-    return coverage(net.tolist(), Service(interest, principal, opening), rate)
-
-
-def _tranche_service(tranche: Tranche, amount: float) -> Service:
-    """Debt service of an amount on a tranche's terms."""
-    return debt_service(
-        amount,
-        tranche.rate,
-        round(tranche.tenor_years),
-        grace=round(tranche.grace_years),
-        repayment=tranche.repayment,
-    )
-
-
-@dataclass(frozen=True)
-class ProjectFlows:
-    """What a project does to a government's accounts, arrays of shape (quarters ahead,), yuan.
-
-    Attributes
-    ----------
-    debt : dict from ledger to ndarray
-        Bonds drawn less principal repaid, cumulative.
-    drawn : dict from ledger to ndarray
-        Bonds drawn, cumulative.
-    interest : dict from ledger to ndarray
-        Interest over four quarters.
-    fund_income : ndarray
-        Income entering the fund budget, over four quarters.
-    """
-
-    debt: dict[str, Array]
-    drawn: dict[str, Array]
-    interest: dict[str, Array]
-    fund_income: Array
-
-
-def draw_shares(project: Project, draw: Draw) -> dict[int, float]:
-    """Share of a tranche drawn in each quarter, by quarters after the start."""
-    build = project.build_quarters
-    if draw == "quarterly":
-        return dict.fromkeys(range(build), 1 / build)
-    years = range(0, build, 4)
-    return {k: min(4, build - k) / build for k in years}
-
-
-def project_flows(project: Project, first_quarter: int, quarters: int) -> ProjectFlows:
-    """Flows of a project in the quarters ahead.
-
-    A tranche is drawn at the start of a quarter; its interest runs from that quarter, its principal
-    falls due on the anniversaries of the draw.
-
-    Parameters
-    ----------
-    project : Project
-    first_quarter : int
-        Ordinal of the first quarter ahead.
-    quarters : int
-    """
-    ledgers = ("general", "special")
-    drawn = {ledger: np.zeros(quarters) for ledger in ledgers}
-    repaid = {ledger: np.zeros(quarters) for ledger in ledgers}
-    interest = {ledger: np.zeros(quarters) for ledger in ledgers}
-    for tranche in project.financing:
-        ledger = LEDGER_OF.get(tranche.source)
-        if ledger is None or tranche.amount <= 0:
-            continue
-        own = _tranche_service(tranche, 1.0)
-        for after, share in draw_shares(project, tranche.draw).items():
-            start = project.start_quarter + after - first_quarter
-            draw = _draw_flows(own, tranche.amount * share, start, quarters)
-            drawn[ledger] += draw.drawn
-            repaid[ledger] += draw.repaid
-            interest[ledger] += draw.interest
-    done = project.start_quarter + project.build_quarters - first_quarter
-    earned = np.where(np.arange(quarters) >= done, project.fund_income / 4, 0.0)
-    return ProjectFlows(
-        debt={k: np.cumsum(drawn[k] - repaid[k]) for k in ledgers},
-        drawn={k: np.cumsum(drawn[k]) for k in ledgers},
-        interest={k: _last_four(interest[k]) for k in ledgers},
-        fund_income=_last_four(earned),
-    )
-
-
-@dataclass(frozen=True)
-class _DrawFlows:
-    """What one draw brings in and costs in each quarter ahead."""
-
-    drawn: Array
-    repaid: Array
-    interest: Array
-
-
-def _draw_flows(own: Service, amount: float, start: int, quarters: int) -> _DrawFlows:
-    drawn, repaid, interest = np.zeros(quarters), np.zeros(quarters), np.zeros(quarters)
-    for k in range(max(start, 0), quarters):
-        year = (k - start) // 4
-        if year < len(own.interest):
-            interest[k] += amount * own.interest[year] / 4
-        if k > start and (k - start) % 4 == 0 and year <= len(own.principal):
-            repaid[k] += amount * own.principal[year - 1]
-    if start < quarters:
-        drawn[max(start, 0)] += amount
-    return _DrawFlows(drawn, repaid, interest)
-
-
-def _last_four(flow: Array) -> Array:
-    total: Array = np.cumsum(flow)
-    before: Array = np.concatenate([np.zeros(min(4, len(flow))), total[:-4]])
-    return total - before

@@ -231,6 +231,38 @@ def simulate_outlook(
     return Fan(simulation, watch, draws, outlook.first_quarter)
 
 
+def simulate_paths(
+    outlook: Outlook,
+    basis: Basis,
+    indicator: Indicator,
+    *,
+    seed: int,
+    paths: int,
+    rows: NDArray[np.intp],
+    method: Method = "auto",
+    workers: int = 2,
+) -> dict[str, Array]:
+    """Whole paths of the money that an indicator's formula names, for few units.
+
+    The draws are those of :func:`simulate_outlook` with the same seed and number of paths, so that
+    shares counted on these paths are its probabilities.
+
+    Returns
+    -------
+    dict from name to ndarray, shape (rows, quarters, paths)
+        Without projects. Empty when the formula cannot be followed along a path.
+    """
+    followed = follow(outlook, basis, [indicator], rows)
+    if not followed.indicators:
+        return {}
+    known = [set(program.names) for program in followed.programs]
+    names = [n for n in indicator.parsed.names() if all(n in own for own in known)]
+    watch = watch_of(followed, (), quantiles_of=0)
+    draws = draw_for(outlook, seed=seed, paths=paths, method=method)
+    result = simulate(followed.books, draws, watch, keep=names, workers=workers)
+    return {name: result.kept[:, k] for k, name in enumerate(names)}
+
+
 def draw_for(outlook: Outlook, *, seed: int, paths: int, method: Method = "auto") -> Draws:
     """Draw the shocks of an outlook."""
     yields = outlook_settings().yields
