@@ -196,7 +196,7 @@ def test_p1_only_for_expansion(purpose):
         ("population_loss", "", None, True),
         ("", "population_loss", GROWING, True),
         ("specialised", "", LOSING, True),
-        ("specialised", "", None, False),
+        ("specialised", "", None, None),  # a type is no test of population
         ("specialised", "population_loss", None, True),
         ("", "", GROWING, False),
         ("", "", LOSING, True),

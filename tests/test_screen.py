@@ -333,3 +333,88 @@ def test_every_sentence_is_said_in_both_languages(county):
             assert one.say(EN)
             assert one.say(ZH)
             assert "nan" not in one.say(EN).lower().split()
+
+
+# -- found by review -----------------------------------------------------------------------------
+
+
+def test_a_start_behind_the_horizon_escapes_no_check(county):
+    project = c7_project("quarterly")
+    for late in (8, 12):
+        result = screen_project(county, delayed(project, late))
+        assert result.decision.outcome in {"defer", "reject"}
+        assert by_id(result.checks)["T1"].status in {"failed", "na"}
+        assert by_id(result.checks)["Q1"].status != "not_applicable"
+    far = screen_project(county, delayed(project, 60))
+    assert (by_id(far.checks)["T1"].status, by_id(far.checks)["T1"].severity) == ("na", "D")
+
+
+def test_a_delay_is_judged_on_as_many_more_quarters(county):
+    result = screen_project(county, c7_project("quarterly"))
+    assert not [c for c in result.changes if c.key == "timing"]  # timing alone does not cure it
+    assert any("delay alone" in s.say(EN) for s in result.remarks)
+
+
+def test_the_limit_counts_every_draw_to_come(county):
+    slow = replace(c7_project("quarterly"), build_quarters=40)
+    use = next(q for q in county.case(slow).impact.quotas if q.ledger == "special")
+    assert use.drawn == pytest.approx(84_000 * WAN)
+
+
+def test_interest_of_general_bonds_is_charged_once(county):
+    bond = Tranche("general_bond", 84_000 * WAN, 10, 0, 0.03, "bullet", "upfront")
+    project = replace(
+        healthy_project(start_quarter=FIRST), total_investment=84_000 * WAN, financing=(bond,),
+        operation=type(healthy_project().operation)(),
+    )  # fmt: skip
+    none = replace(project, financing=(Tranche("fiscal_general", 84_000 * WAN),))
+    paid = county.case(none).impact.sanbao_margin - county.case(project).impact.sanbao_margin
+    assert paid == pytest.approx(2_520 * WAN)
+
+
+def test_a_breach_that_comes_anyway_is_no_finding_about_the_project():
+    one = without_wide(desk(4_000, borrowing=20_000.0))
+    money = Tranche("central_budget_investment", 90_000 * WAN, committed=True)
+    project = healthy_project(
+        start_quarter=FIRST, financing=(money,), priority=Priority(mandatory_safety=True),
+        override=override("upper_level_grant"),
+    )  # fmt: skip
+    found = by_id(run_checks(one.case(project)))["B1"]
+    assert found.value >= 0.5
+    assert found.severity == "D"
+    assert screen_project(one, project).decision.override is not None
+
+
+def test_no_override_lifts_a_lack_of_data_on_protected_land(county):
+    from debtwatch.screening.project import Land
+
+    project = deferred(
+        county, priority=Priority(mandatory_safety=True), override=override("mandatory_safety")
+    )
+    decision = screen_project(county, replace(project, land=Land())).decision
+    assert decision.outcome == "defer"
+    assert set(decision.reasons) == {"L1", "L2"}
+
+
+def test_an_override_of_the_future_is_refused(county):
+    project = deferred(
+        county, priority=Priority(mandatory_safety=True),
+        override=override("mandatory_safety", date=dt.date(2030, 9, 1)),
+    )  # fmt: skip
+    decision = screen_project(county, project).decision
+    assert decision.override is None
+    assert "dated after" in decision.refused_override.say(EN)
+
+
+def test_a_condition_on_the_scale_claims_only_what_it_clears(county):
+    result = screen_project(county, c7_project("quarterly"))
+    scale = next(c for c in result.conditions if c.key == "scale")
+    assert scale.checks == ("T1",)  # at 92.4 % the probability still rejects
+
+
+def test_capital_paid_by_bonds_stays_capital_when_money_is_moved():
+    project = c7_project("quarterly")
+    bond = replace(project.financing[0], as_capital=3_000 * WAN)
+    moved = with_own_money(replace(project, financing=(bond, *project.financing[1:])), 10_000 * WAN)
+    kept = next(t for t in moved.financing if t.source == "special_bond")
+    assert kept.as_capital == 3_000 * WAN

@@ -164,9 +164,11 @@ def test_one_shipped_override_holds_and_one_does_not(shipped):
     assert refused.refused_override is not None
 
 
-def test_a_shipped_deferral_has_a_later_earliest_start(shipped):
+def test_a_shipped_deferral_is_not_cured_by_waiting(shipped):
+    """Judged on as many more quarters as the delay, no later start respects every line."""
     one = by_code(shipped)["SL-2026-TOML-01"]
-    assert one.decision.earliest > one.case.project.start_quarter
+    assert one.decision.earliest is None
+    assert any("delay alone" in s.message for s in one.remarks)
 
 
 def test_the_demo_screens_into_the_folder_of_its_report(monkeypatch, tmp_path):
@@ -450,7 +452,9 @@ def test_two_hundred_synthetic_projects_meet_every_outcome_and_every_check(tmp_p
     }  # fmt: skip
     outcomes, statuses = Counter(), {}
     for row, position in positions_of(ground, governments):
-        desk = Desk(position, position.rulebooks, settings, unit_costs(proposed))
+        desk = Desk(
+            position, position.rulebooks, settings, unit_costs(proposed), decided=quarter(2026, 4)
+        )  # fmt: skip
         for project in own[row]:
             checks = run_checks(desk.case(project, full=False))
             outcomes[desk.decide(checks, project).outcome] += 1

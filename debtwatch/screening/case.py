@@ -206,7 +206,12 @@ class Impact:
     stressed_by : Bilingual or None
         Scenario of the worst level with the project.
     liquidity : float
-        Gross financing need of the next four quarters, with the project, over capacity.
+        Gross financing need of four quarters, with the project, over capacity: the next four or
+        those from its start, whichever is worse.
+    liquidity_quarter : int or None
+        First of those quarters.
+    beyond_outlook : bool
+        Whether the project still draws bonds after the last quarter that is judged.
     sanbao_margin : float
         Smallest yearly capacity left after debt service, top-ups and the three guarantees; NaN
         where it cannot be computed.
@@ -236,13 +241,17 @@ class Impact:
     province_after: float = float("nan")
     province_ratio_before: float = float("nan")
     province_ratio_after: float = float("nan")
+    liquidity_quarter: int | None = None
+    beyond_outlook: bool = False
 
     @property
     def binding(self) -> Room | None:
         """The line or limit that leaves least among those the project touches, else among all."""
         known = [r for r in self.rooms if r.key != "tolerance" and not np.isnan(r.supremum)]
         touched = [r for r in known if np.isfinite(r.scale)]
-        return min(touched or known, key=lambda r: r.supremum, default=None)
+        if touched:  # by scale: amounts of debt and yearly commitments do not compare
+            return min(touched, key=lambda r: (r.scale, r.supremum))
+        return min(known, key=lambda r: r.supremum, default=None)
 
 
 @dataclass(frozen=True)

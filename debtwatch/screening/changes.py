@@ -52,7 +52,7 @@ def changes_of(trials: Trials, checks: Sequence[Check]) -> tuple[Change, ...]:
         horizon = None
         if key == "timing":
             late = project.start_quarter - case.project.start_quarter
-            horizon = desk.settings.impact.horizon + late
+            horizon = desk.horizon_of(case.project) + late
         tried, decision = desk.try_out(project, horizon=horizon)
         left = hard_failures(tried)
         removed = tuple(id_ for id_ in hard if id_ not in left)
@@ -105,8 +105,8 @@ def _more_capital(project: Project, check: Check) -> Iterator[_Tried]:
 
 
 def _more_income(case: Case) -> Iterator[_Tried]:
-    """Income at which the special bond is covered 1.1 times (rules C5)."""
-    factor = required_income(case)
+    """Income at which the special bond is covered once: what the hard line asks for."""
+    factor = required_income(case, coverage=1.0)
     if factor is None or factor <= 1:
         return
     text = N_("Raise income to {factor} times what is stated (by tariffs or users), with evidence.")
@@ -272,7 +272,7 @@ def first_phase(trials: Trials) -> float | None:
             if share >= lines.defer or share - found.without >= lines.added_defer:
                 continue
         checks = trials.checks(scaled(trials.case.project, part), share=part)
-        if not any(c.counts and c.severity in {"H", "D"} and c.id in {"T1", "B1", "T3"}
-                   for c in checks):  # fmt: skip
+        graver = [c for c in checks if c.counts and c.severity in {"H", "D"}]
+        if not any(c.severity == "H" or c.id in {"T1", "B1", "T3"} for c in graver):
             return part
     return None

@@ -25,7 +25,7 @@ from debtwatch.screening.sentence import (
     Words,
 )
 from debtwatch.screening.trials import Trials
-from debtwatch.screening.variants import with_tenor
+from debtwatch.screening.variants import scaled, with_tenor
 
 #: Checks that a later start may answer.
 LATER_MAY_HELP = ("T1", "B1", "Q1", "R1", "S1", "S2")
@@ -43,24 +43,26 @@ def conditions_of(
     trials : Trials
     checks : sequence of Check
     lifted : sequence of str
-        Ids of checks that an override lifts: another size, start or financing is not asked for
-        them, papers, reserve and reporting are.
+        Ids of checks that an override lifts: nothing is asked for them but a reserve and reports.
     """
     weighing = {c.id: c for c in checks if c.counts}
     failed = {id_: c for id_, c in weighing.items() if c.status == "failed"}
     lacking = {id_: c for id_, c in weighing.items() if c.status == "na"}
     made = [condition for maker in _MAKERS for condition in maker(trials, failed)]
-    reshapes = {"scale", "mix", "stage", "timing"}
-    made = [c for c in made if c.key not in reshapes or not set(c.checks) <= set(lifted)]
-    return (*made, *_data(trials.case, lacking))
+    stays = {"monitor", "reserve"}
+    found = (*made, *_data(trials, {k: c for k, c in lacking.items() if k not in lifted}))
+    return tuple(c for c in found if c.key in stays or not set(c.checks) <= set(lifted))
 
 
 def _answers(found: _Found, *ids: str) -> tuple[str, ...]:
     return tuple(id_ for id_ in ids if id_ in found)
 
 
-def _before_start(case: Case) -> int:
-    return case.project.start_quarter - 1
+def _before_start(trials: Trials) -> int:
+    """Quarter before the start, but no earlier than the decision."""
+    decided = trials.desk.decided
+    due = trials.case.project.start_quarter - 1
+    return due if decided is None else max(due, decided)
 
 
 def next_room(case: Case) -> Room | None:
@@ -72,27 +74,33 @@ def next_room(case: Case) -> Room | None:
 
 
 def _scale(trials: Trials, found: _Found) -> Iterator[Condition]:
-    desk, case = trials.desk, trials.case
+    case = trials.case
     answers = _answers(found, "T1", "B1", "T3")
     room, debt = next_room(case), case.project.public_debt
     if not answers or room is None or room.line is None or debt <= 0 or np.isnan(room.scale):
         return
-    last = Quarter(case.impact.first_quarter + desk.settings.impact.horizon - 1)
+    last = Quarter(case.impact.first_quarter + len(case.impact.tier.path_with) - 1)
     details: dict[str, Detail] = {"line": Share(room.line, 0), "last": last}
     if room.supremum <= 0:
         text = N_("There is no headroom: even without the project the debt ratio crosses {line} in "
                   "the outlook to {last}. No new debt fits.")  # fmt: skip
-        yield Condition("scale", Sentence(text, details), answers, _before_start(case))
+        yield Condition("scale", Sentence(text, details), answers, _before_start(trials))
     elif room.scale < 1:
         text = N_("Reduce the debt-financed scope to {scale} ({debt}), so that the debt ratio "
                   "stays below {line} to {last}.")  # fmt: skip
+        share = np.floor(room.scale * 1000) / 1000
+        left = {c.id for c in trials.checks(scaled(case.project, share), share=share)
+                if c.counts and c.severity in {"H", "D"}}  # fmt: skip
+        answered = tuple(id_ for id_ in answers if id_ not in left)
+        if not answered:
+            return
         fits = floor_headroom(room.scale * debt, inclusive=True)
-        details |= {"scale": Share(np.floor(room.scale * 1000) / 1000), "debt": Money(fits)}
-        yield Condition("scale", Sentence(text, details), answers, _before_start(case))
+        details |= {"scale": Share(share), "debt": Money(fits)}
+        yield Condition("scale", Sentence(text, details), answered, _before_start(trials))
         text = N_("Or replace {amount} of bonds by grants or own capital, or raise as much from "
                   "idle assets.")  # fmt: skip
         more: dict[str, Detail] = {"amount": Money(debt - fits)}
-        yield Condition("mix", Sentence(text, more), answers, _before_start(case))
+        yield Condition("mix", Sentence(text, more), answered, _before_start(trials))
 
 
 def _stage(trials: Trials, found: _Found) -> Iterator[Condition]:
@@ -101,7 +109,10 @@ def _stage(trials: Trials, found: _Found) -> Iterator[Condition]:
         c for id_, c in found.items() if id_ in {"T1", "B1", "T3"} and c.severity in {"H", "D"}
     ]
     room = next_room(case)
-    if not grave or room is None or room.line is None or case.project.public_debt <= 0:
+    project = case.project
+    if not grave or room is None or room.line is None or project.public_debt <= 0:
+        return
+    if not project.priority.stageable:
         return
     part = first_phase(trials)
     if part is None:
@@ -119,7 +130,7 @@ def _stage(trials: Trials, found: _Found) -> Iterator[Condition]:
         "use": Share(remedy.stage_use, 0),
     }
     answers = _answers(found, "T1", "B1", "T3", "P2")
-    yield Condition("stage", Sentence(text, details), answers, _before_start(case))
+    yield Condition("stage", Sentence(text, details), answers, _before_start(trials))
 
 
 def _timing(trials: Trials, found: _Found) -> Iterator[Condition]:
@@ -156,7 +167,8 @@ def remarks_of(trials: Trials, checks: Sequence[Check]) -> tuple[Sentence, ...]:
     trials : Trials
     checks : sequence of Check
     """
-    if not waits_for_debt(checks) or trials.earliest_start is not None:
+    tried = trials.longest_delay > 0 and trials.earliest_start is None
+    if not (waits_for_debt(checks) and tried):
         return ()
     text = N_("A delay alone does not help: no start within {quarters} quarters respects every "
               "line.")  # fmt: skip
@@ -178,7 +190,10 @@ def _monitor(trials: Trials, found: _Found) -> Iterator[Condition]:
     else:
         text = N_("Report every quarter: interest ratios at or below {interest}, debt ratio at or "
                   "below {ratio}; use of the asset at least {use} after two years.")  # fmt: skip
-        details["ratio"] = Share(room.line - remedy.buffer, 0)
+        # No lower than the project's own path, so that the outlook itself keeps the covenant.
+        path = float(np.ceil(np.nanmax(case.impact.tier.path_with) * 100) / 100)
+        ahead = path if path < room.line else 0.0
+        details["ratio"] = Share(max(room.line - remedy.buffer, ahead), 0)
     yield Condition("monitor", Sentence(text, details), answers, case.project.start_quarter)
 
 
@@ -193,7 +208,7 @@ def _capital(trials: Trials, found: _Found) -> Iterator[Condition]:
     gap = (check.threshold - check.value) * case.project.total_investment
     text = N_("Raise project capital by {gap} to reach {floor} of the investment.")
     details: dict[str, Detail] = {"gap": Money(gap), "floor": Share(check.threshold)}
-    yield Condition("capital", Sentence(text, details), ("F2",), _before_start(case))
+    yield Condition("capital", Sentence(text, details), ("F2",), _before_start(trials))
 
 
 def _income(trials: Trials, found: _Found) -> Iterator[Condition]:
@@ -203,12 +218,12 @@ def _income(trials: Trials, found: _Found) -> Iterator[Condition]:
     factor = required_income(case)
     if factor is None:
         text = N_("No income is stated; the debt needs a source of repayment in writing.")
-        yield Condition("income", Sentence(text), ("F5",), _before_start(case))
+        yield Condition("income", Sentence(text), ("F5",), _before_start(trials))
     elif factor > 1:
         text = N_("Raise tariffs or cut cost until coverage is 1.1 times: income of {factor} times "
                   "what is stated.")  # fmt: skip
         details: dict[str, Detail] = {"factor": Number(factor, 2)}
-        yield Condition("income", Sentence(text, details), ("F5",), _before_start(case))
+        yield Condition("income", Sentence(text, details), ("F5",), _before_start(trials))
 
 
 def _reserve(trials: Trials, found: _Found) -> Iterator[Condition]:
@@ -220,7 +235,7 @@ def _reserve(trials: Trials, found: _Found) -> Iterator[Condition]:
     first = int(repaid[0]) if len(repaid) else 0
     due = case.project.start_quarter + 4 * first
     text = N_("Set up a repayment reserve of {reserve}, funded by {quarter}, before the first "
-              "principal; top-ups of {total} in {years} years enter the budget.")  # fmt: skip
+              "principal; the top-ups of {total} in {years} years are paid out of it.")  # fmt: skip
     details: dict[str, Detail] = {
         "reserve": Money(reserve), "quarter": Quarter(due),
         "total": Money(float(case.finance.top_ups.sum())),
@@ -240,7 +255,7 @@ def _tenor(trials: Trials, found: _Found) -> Iterator[Condition]:
             "Shorten the tenor of the bond to at most {years} years, the life of the project."
         )
         years = {"years": Number(np.floor(project.life_years))}
-        yield Condition("tenor", Sentence(text, years), ("F7",), _before_start(case))
+        yield Condition("tenor", Sentence(text, years), ("F7",), _before_start(trials))
         return
     longest = float(np.floor(min(project.life_years, LONGEST_TENOR)))
     if "F6" not in found or longest <= max(tenors):
@@ -254,7 +269,7 @@ def _tenor(trials: Trials, found: _Found) -> Iterator[Condition]:
     details: dict[str, Detail] = {
         "years": Number(longest), "dscr": Number(longer.minimum_dscr, 2), "more": Money(more),
     }  # fmt: skip
-    yield Condition("tenor", Sentence(text, details), ("F6",), _before_start(case))
+    yield Condition("tenor", Sentence(text, details), ("F6",), _before_start(trials))
 
 
 # -- papers and land -------------------------------------------------------------------------------
@@ -281,11 +296,10 @@ _PAPERS = {
 
 
 def _papers(trials: Trials, found: _Found) -> Iterator[Condition]:
-    case = trials.case
     for id_, text in _PAPERS.items():
         if id_ in found:
             key = "land" if id_[0] == "L" else "grant" if id_ == "F11" else "proof"
-            yield Condition(key, Sentence(text), (id_,), _before_start(case))
+            yield Condition(key, Sentence(text), (id_,), _before_start(trials))
 
 
 def _documents(trials: Trials, found: _Found) -> Iterator[Condition]:
@@ -300,10 +314,10 @@ def _documents(trials: Trials, found: _Found) -> Iterator[Condition]:
     asked += lists.ppp if case.project.amount_of("ppp_private") > 0 else ()
     names = tuple(label_of(name) for name in asked if stated.get(name) is not True)
     details: dict[str, Detail] = {"documents": Words(names)}
-    yield Condition("documents", Sentence(text, details), ("F8",), _before_start(case))
+    yield Condition("documents", Sentence(text, details), ("F8",), _before_start(trials))
 
 
-def _data(case: Case, lacking: _Found) -> Iterator[Condition]:
+def _data(trials: Trials, lacking: _Found) -> Iterator[Condition]:
     """One condition for all that nobody has stated."""
     if not lacking:
         return
@@ -313,7 +327,7 @@ def _data(case: Case, lacking: _Found) -> Iterator[Condition]:
         "checks": Words(tuple(lacking)),
         "names": Words(tuple(label_of(n) for n in names)),
     }
-    yield Condition("data", Sentence(text, details), tuple(lacking), _before_start(case))
+    yield Condition("data", Sentence(text, details), tuple(lacking), _before_start(trials))
 
 
 _MAKERS: tuple[_Maker, ...] = (

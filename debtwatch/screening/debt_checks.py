@@ -116,6 +116,8 @@ def r1_restructuring(case: Case) -> Check:
     found = [g for g in graded if g is not None]
     order = {"H": 0, "D": 1, "I": 2}
     worst = min(found, key=lambda c: (order[c.severity], -(c.value or 0.0)), default=None)
+    if worst is not None and worst.status == "passed" and case.impact.beyond_outlook:
+        return _na("R1", book, "outlook_to_last_draw")
     if worst is None or (worst.status == "passed" and len(found) < len(graded)):
         lacking = [r.ledger for r, g in zip(case.impact.interest, graded, strict=True) if g is None]
         prefix = {"general": "gpb", "special": "gfb"}
@@ -130,25 +132,32 @@ def _interest_grade(case: Case, ratio: InterestRatio) -> Check | None:
     if np.isnan(ratio.with_).all():
         return None
     with_, without = line.breached(ratio.with_), line.breached(ratio.without)
-    already = bool(line.breached(np.asarray(ratio.now))) or bool(without.any())
-    worst = int(np.nanargmax(ratio.with_))
-    hit = bool(with_.any())
-    grave: Severity = "H" if ratio.ledger == "general" or not already else "D"
+    hit, caused = bool(with_.any()), bool((with_ & ~without).any())
+    # The worst quarter of those that the project itself puts beyond the line, where there are any.
+    asked = np.where(with_ & ~without, ratio.with_, -np.inf) if caused else ratio.with_
+    worst = int(np.nanargmax(asked))
+    stood = bool(line.breached(np.asarray(ratio.now)))  # above it already: D by the rules
+    grave: Severity = "H" if ratio.ledger == "general" or (caused and not stood) else "D"
+    sooner = caused and bool(without.any())
     texts = {
         "passed": N_("Interest on {kind} debt is at most {value} of {spending}, not above the "
                      "{line} of the restructuring condition."),
         "caused": N_("With the project, interest on {kind} debt reaches {value} of {spending} and "
                      "meets the numeric condition of {line}; starting a plan is a decision of the "
                      "authorities."),
+        "sooner": N_("Interest on {kind} debt exceeds {line} of {spending} later even without the "
+                     "project; the project brings this forward, to {value} in {quarter}; starting "
+                     "a plan is a decision of the authorities."),
         "already": N_("Interest on {kind} debt is {value} of {spending}, above {line} even without "
                       "the project; starting a plan is a decision of the authorities."),
     }  # fmt: skip
-    key = "passed" if not hit else "already" if already else "caused"
+    key = "passed" if not hit else "sooner" if sooner else "caused" if caused else "already"
     details: dict[str, Detail] = {
         "kind": Word(_LEDGER[ratio.ledger]),
         "spending": Word(_SPENDING[ratio.ledger]),
         "value": Share(float(ratio.with_[worst]), 2),
         "line": Share(line.value, 0),
+        "quarter": Quarter(case.impact.first_quarter + worst),
     }
     return Check(
         "R1", "failed" if hit else "passed", grave if hit else "I",
@@ -200,6 +209,8 @@ def _tier_check(check: Literal["T1", "T3"], case: Case, change: TierChange, fami
     if change.worst_quarter is None or 9 in {change.without.severity, change.with_.severity}:
         return _na(check, book, "debt_balance", "comprehensive_fiscal_capacity")
     steps = change.with_.severity - change.without.severity
+    if steps < 1 and case.impact.beyond_outlook:
+        return _na(check, book, "outlook_to_last_draw")
     into_red = steps > 0 and change.with_.severity >= RED
     grave: Severity = "H" if steps >= 2 or into_red else "D"
     if check == "T3":
@@ -238,7 +249,11 @@ def _tier_sentence(case: Case, change: TierChange, steps: int) -> Sentence:
         "with_": Quarter(change.breach_with),
         "sooner": Number(change.quarters_sooner),
     }
-    if change.effect == ANYWAY:
+    if change.effect in {ANYWAY, BROUGHT_FORWARD} and steps >= 1:
+        text = N_("Even without the project, the debt ratio of {government} crosses {line} in "
+                  "{without}; with it, it rises to {worst} and the level turns from {before} to "
+                  "{after}.")  # fmt: skip
+    elif change.effect == ANYWAY:
         text = N_("Even without the project, the debt ratio of {government} crosses {line} in "
                   "{without}; with it, it rises to {worst}.")  # fmt: skip
     elif change.effect == BROUGHT_FORWARD:
@@ -311,11 +326,18 @@ def b1_probability(case: Case) -> Check:
     ]
     by_added = grades[1][0] > grades[0][0]
     level, straddled = max(grades, key=lambda g: g[0])
+    # A breach that comes anyway is no finding about the project (rules C3.6): it waits, no more.
+    anyway = level == 3 and found.added <= 1.96 * found.error_added
+    level = 2 if anyway else level
     severity: Severity = ("I", "C", "D", "H")[level]
     text = (
         N_("On {paths} simulated paths (seed {seed}), the probability of crossing {line} within "
-           "{horizon} quarters is {with_} ± {error} ({without} without the project). The interval "
-           "touches a cut-off, so the worse class is taken.")
+           "{horizon} quarters is {with_} ± {error}, and as high without the project "
+           "({without}): not a finding about the project, but new building should wait.")
+        if anyway
+        else N_("On {paths} simulated paths (seed {seed}), the probability of crossing {line} "
+                "within {horizon} quarters is {with_} ± {error} ({without} without the "
+                "project). The interval touches a cut-off, so the worse class is taken.")
         if straddled
         else N_("On {paths} simulated paths (seed {seed}), the probability of crossing {line} "
                 "within {horizon} quarters is {with_} ± {error} ({without} without the project).")
@@ -394,11 +416,12 @@ def s2_liquidity(case: Case) -> Check:
     defer = bool(exceeds(shown, lines.defer))
     conditional = bool(exceeds(shown, lines.conditional))
     severity: Severity = "D" if defer else "C" if conditional else "I"
-    text = N_("The gross financing need of the next four quarters, with the project, is {value} of "
-              "fiscal capacity.")  # fmt: skip
+    text = N_("The gross financing need of the four quarters from {quarter}, with the project, is "
+              "{value} of fiscal capacity.")  # fmt: skip
+    since = case.impact.liquidity_quarter or case.impact.first_quarter
     return Check(
         "S2", "failed" if conditional else "passed", severity,
-        Sentence(text, {"value": Share(value)}), OURS, value=value,
+        Sentence(text, {"value": Share(value), "quarter": Quarter(since)}), OURS, value=value,
         threshold=lines.defer if defer else lines.conditional, operator=">", ours=True,
     )  # fmt: skip
 

@@ -138,6 +138,20 @@ def draws_of(project: Project, tranche: Tranche) -> dict[int, float]:
     return draws
 
 
+def last_draw(project: Project) -> int:
+    """Ordinal of the quarter in which the last government bond is drawn.
+
+    The start of a project that draws none.
+    """
+    draws = [
+        after
+        for tranche in project.financing
+        if tranche.source in LEDGER_OF and tranche.amount > 0
+        for after in draws_of(project, tranche)
+    ]
+    return project.start_quarter + max(draws, default=0)
+
+
 def tranche_flows(
     project: Project, tranche: Tranche, quarters: int, *, more: float = 0.0
 ) -> TrancheFlows:

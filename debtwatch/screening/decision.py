@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from debtwatch.language import N_
+from debtwatch.panel.period import quarter_of
 from debtwatch.screening.case import Case
 from debtwatch.screening.check import SEVERITIES, Check
 from debtwatch.screening.project import GRANTS, Override, Project
@@ -123,6 +124,8 @@ class Screened:
     remarks: tuple[Sentence, ...] = ()
 
 
+#: Checks whose lack of data no override lifts; their failures are hard and never lifted.
+NEVER_LIFTED = ("L1", "L2", "F1", "Q1")
 _OUTCOME_OF: dict[str, Outcome] = {"H": "reject", "D": "defer", "C": "conditional"}
 
 
@@ -137,7 +140,8 @@ def decide(
     """Decide by the gravest check: any H rejects, any D defers, any C makes conditions.
 
     An override lifts deferrals and conditions when its ground holds for the project. It lifts no
-    hard failure: rules C4 name five that it never lifts and allow D and C only.
+    hard failure: rules C4 name five that it never lifts and allow D and C only. Of protected
+    land, hidden debt and limits it does not lift a lack of data either.
 
     Parameters
     ----------
@@ -154,10 +158,14 @@ def decide(
     before = _outcome(counting)
     override, refused = project.override, None
     if override is not None:
-        refused = refusal(project, override, near_completion)
+        refused = refusal(project, override, near_completion, decided=quarter)
     lifted: list[Check] = []
     if override is not None and refused is None:
-        lifted = [c for c in counting if c.severity in {"D", "C"}]
+        lifted = [
+            c
+            for c in counting
+            if c.severity in {"D", "C"} and not (c.status == "na" and c.id in NEVER_LIFTED)
+        ]
     remaining = [c for c in counting if c not in lifted]
     outcome = _outcome(remaining)
     return Decision(
@@ -175,7 +183,9 @@ def _outcome(counting: Sequence[Check]) -> Outcome:
     return _OUTCOME_OF[counting[0].severity] if counting else "pass"
 
 
-def refusal(project: Project, override: Override, near_completion: float) -> Sentence | None:
+def refusal(
+    project: Project, override: Override, near_completion: float, *, decided: int
+) -> Sentence | None:
     """Say why an override does not hold; None when it does.
 
     Parameters
@@ -184,7 +194,11 @@ def refusal(project: Project, override: Override, near_completion: float) -> Sen
     override : Override
     near_completion : float
         Sunk share above which an ongoing project may be finished.
+    decided : int
+        Ordinal of the quarter of the decision.
     """
+    if quarter_of(override.date) > decided:
+        return Sentence(N_("The override does not hold: it is dated after this decision."))
     if not (override.name.strip() and override.reason.strip()):
         return Sentence(N_("The override does not hold: it needs a name and a reason."))
     if override.ground == "mandatory_safety" and not project.priority.mandatory_safety:

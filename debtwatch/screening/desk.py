@@ -11,6 +11,7 @@ from debtwatch.screening.check import Check
 from debtwatch.screening.checks import run_checks
 from debtwatch.screening.coverage import finance_of
 from debtwatch.screening.debt_checks import DEBT_CHECKS
+from debtwatch.screening.debt_service import last_draw
 from debtwatch.screening.decision import Decision, decide
 from debtwatch.screening.effect import impact_of
 from debtwatch.screening.position import Position
@@ -42,6 +43,15 @@ class Desk:
     unit_costs: Mapping[str, Sequence[tuple[str, float]]] = field(default_factory=dict)
     decided: int | None = None
 
+    def horizon_of(self, project: Project) -> int:
+        """Quarters ahead that are judged: those of the settings, or to a year past the last draw.
+
+        So that no start is late enough to escape; as far as the outlook reaches.
+        """
+        drawn = last_draw(project) + 4 - self.position.first_quarter
+        asked = max(self.settings.impact.horizon, drawn) if project.public_debt > 0 else 0
+        return min(max(self.settings.impact.horizon, asked), self.position.quarters)
+
     def case(self, project: Project, *, horizon: int | None = None, full: bool = True) -> Case:
         """Put a proposal into its government.
 
@@ -49,7 +59,7 @@ class Desk:
         ----------
         project : Project
         horizon : int, optional
-            Quarters ahead that count; that of the settings by default.
+            Quarters ahead that count; :meth:`horizon_of` the project by default.
         full : bool
             With stresses of the project's cash, headroom and the effect on the province.
         """
@@ -86,9 +96,9 @@ class Desk:
         share : float
             Of the base's top-ups that the changed proposal needs.
         horizon : int, optional
-            Quarters ahead that count; that of the settings by default.
+            Quarters ahead that count; :meth:`horizon_of` the project by default.
         """
-        quarters = horizon or self.settings.impact.horizon
+        quarters = horizon or self.horizon_of(project)
         impact = impact_of(
             self.position.ahead(quarters), project, self.settings,
             top_ups=tuple(share * base.finance.top_ups), full=False,

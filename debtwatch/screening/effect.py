@@ -24,8 +24,8 @@ from debtwatch.screening.case import (
     Tier,
     TierChange,
 )
-from debtwatch.screening.debt_service import LEDGERS
-from debtwatch.screening.headroom import rooms_of, taken_room
+from debtwatch.screening.debt_service import LEDGERS, last_draw
+from debtwatch.screening.headroom import rooms_of, still_drawn, taken_room
 from debtwatch.screening.impact import (
     ALREADY,
     ANYWAY,
@@ -78,18 +78,21 @@ def impact_of(
     tier = _tier_change(position, pair, levels)
     wide = position.rulebooks.get(WIDE)
     margin, when = _sanbao(position, pair)
+    liquidity, from_ = _liquidity(position, project, pair)
     before, after, stressed_by = _stressed(position, pair, levels)
     return Impact(
         first_quarter=position.first_quarter,
         tier=tier,
         wide=_tier_change(position, pair, _levels(position, wide)) if wide is not None else None,
         probability=_probability(position, pair, tier.line, settings, full=full),
-        quotas=tuple(_quota(position, pair, ledger) for ledger in LEDGERS),
+        quotas=tuple(_quota(position, project, ledger) for ledger in LEDGERS),
         interest=tuple(_interest(position, pair, ledger) for ledger in LEDGERS),
         stressed_without=before,
         stressed_with=after,
         stressed_by=stressed_by,
-        liquidity=_liquidity(position, pair),
+        liquidity=liquidity,
+        liquidity_quarter=from_,
+        beyond_outlook=last_draw(project) >= position.first_quarter + position.quarters,
         sanbao_margin=margin,
         sanbao_quarter=when,
         rooms=rooms_of(position, project, pair, settings) if full else (),
@@ -203,9 +206,9 @@ def _probability(
     if line is None or not position.paths:
         return None
     headline = headline_of(position.rulebooks[TIERS])
-    horizon = min(settings.impact.horizon, position.quarters)
+    horizon = position.quarters
     consecutive = settings.impact.consecutive
-    room = position.room_on_paths(line)[:horizon]
+    room = position.room_on_paths(line)
     if np.isnan(room).mean() > 0.5:
         return None
     taken = taken_room(headline, line, pair)[:horizon]
@@ -233,12 +236,12 @@ def _probability(
 # -- limits ----------------------------------------------------------------------------------------
 
 
-def _quota(position: Position, pair: Pair, ledger: str) -> QuotaUse:
+def _quota(position: Position, project: Project, ledger: str) -> QuotaUse:
     now = position.now
     return QuotaUse(
         ledger,
         balance=now.get(f"{ledger}_debt_balance", float("nan")),
-        drawn=float(pair.flows.drawn[ledger].max(initial=0.0)),
+        drawn=still_drawn(position, project, ledger),
         pipeline=position.pipeline.get(ledger, 0.0),
         limit=now.get(f"{ledger}_debt_limit", float("nan")),
     )
@@ -256,13 +259,22 @@ def _interest(position: Position, pair: Pair, ledger: str) -> InterestRatio:
     )
 
 
-def _liquidity(position: Position, pair: Pair) -> float:
-    """Financing need of the next four quarters, with the project's draws, over capacity."""
-    drawn = sum(float(pair.flows.drawn[k][:4].max(initial=0.0)) for k in LEDGERS)
-    capacity = position.capacity_now
-    if not capacity > 0:
-        return float("nan")
-    return (float(position.financing_need[:4].sum()) + drawn) / capacity
+def _liquidity(position: Position, project: Project, pair: Pair) -> tuple[float, int | None]:
+    """Financing need of four quarters with the project's draws over capacity: the worse of two.
+
+    The next four quarters, and the four from the project's start.
+    """
+    drawn = np.sum([np.diff(pair.flows.drawn[k], prepend=0.0) for k in LEDGERS], axis=0)
+    last = max(position.quarters - 4, 0)
+    start = min(max(project.start_quarter - position.first_quarter, 0), last)
+    found: list[tuple[float, int]] = []
+    for first in sorted({0, start}):
+        need = float((position.financing_need + drawn)[first : first + 4].sum())
+        ahead = pair.without.get(CAPACITY, np.zeros(0))
+        capacity = position.capacity_now if first == 0 else float(ahead[min(first + 3, last + 3)])
+        if capacity > 0 and np.isfinite(need):
+            found.append((need / capacity, position.first_quarter + first))
+    return max(found, default=(float("nan"), None))
 
 
 def _sanbao(position: Position, pair: Pair) -> tuple[float, int | None]:
@@ -276,8 +288,7 @@ def _sanbao(position: Position, pair: Pair) -> tuple[float, int | None]:
         return float("nan"), None
     service = np.cumsum(position.general_service)
     service[4:] -= service[:-4].copy()
-    own = pair.flows.interest["general"] + pair.top_ups
-    left = capacity - service - own - guarantees
+    left = capacity - service - pair.top_ups - guarantees
     skipped = min(3, position.quarters - 1)  # sums of four quarters ahead only
     left = left[skipped:]
     if np.isnan(left).all():

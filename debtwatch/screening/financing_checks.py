@@ -125,7 +125,8 @@ def _hidden_unknown(project: Project) -> tuple[str, ...]:
         if getattr(flags, name) is None
     ]
     lacking += ["guarantee" for t in project.financing
-                if t.amount > 0 and t.borrower == "lgfv" and not t.guarantee][:1]  # fmt: skip
+                if t.amount > 0 and t.source in {"policy_loan", "bank_loan"}
+                and t.borrower != "spv" and not t.guarantee][:1]  # fmt: skip
     lacking += ["payment" for t in _partnerships(project) if not t.payment][:1]
     return tuple(lacking)
 
@@ -251,6 +252,7 @@ def negative_list(case: Case) -> Check:
         return replace(one, status="failed", severity="H", sentence=sentence, value=1.0)
     unknown = {
         "nature": not project.nature and not income,
+        "income": bool(project.nature) and not income,
         "office_building": flags.office_building is None,
         "image_project": flags.image_project is None,
         "negative_list": flags.negative_list is None and case.sector is None,
@@ -355,9 +357,9 @@ def yearly_coverage(case: Case) -> Check:
     fails = band is not None and band.band == "fail"
     if band is None or "income" in lacking or (lacking and not fails):
         return _without_data(one, lacking or ("income",))
-    if not fails:
-        return one
     budgeted = project.flags.top_ups_budgeted
+    if not fails and not (budgeted is False and short.any()):
+        return one
     return replace(
         one, status="failed", severity="D" if budgeted is False else "C",
         sentence=Sentence(_SHORTFALL[budgeted], details),
@@ -466,6 +468,9 @@ def unit_cost(case: Case) -> Check:
     """F10: cost per unit against the median of other projects of the sector."""
     project, times = case.project, case.settings.cost.outlier
     base = project.unit_cost_base
+    if base is None and case.sector is not None and case.sector.size_unit:
+        one = Check("F10", "passed", "I", Sentence(""), OURS, operator=">", ours=True)
+        return _without_data(one, ("unit_cost_base",))
     if base is None:
         return _not_applicable("F10", N_("The proposal states no size to compare its cost by."),
                                OURS)  # fmt: skip

@@ -20,11 +20,11 @@ from debtwatch.rules.assess import Line, indicator_value, lines_of
 from debtwatch.rules.rulebook import Bilingual, Indicator, Rulebook
 from debtwatch.screening.breach import critical_scale, tolerated
 from debtwatch.screening.case import Room
-from debtwatch.screening.debt_service import LEDGERS
+from debtwatch.screening.debt_service import LEDGERS, draws_of
 from debtwatch.screening.impact import floor_headroom, headroom
 from debtwatch.screening.pair import Pair
 from debtwatch.screening.position import PPP, RESTRUCTURING, TIERS, Position, headline_of, next_line
-from debtwatch.screening.project import Project
+from debtwatch.screening.project import LEDGER_OF, Project
 from debtwatch.screening.settings import ScreeningSettings
 
 Array = NDArray[np.float64]
@@ -67,7 +67,7 @@ def rooms_of(
     settings : ScreeningSettings
     """
     rooms = [*_tier_rooms(position, pair)]
-    rooms += [_quota_room(position, pair, ledger) for ledger in LEDGERS]
+    rooms += [_quota_room(position, project, ledger) for ledger in LEDGERS]
     if position.government.level in position.rulebooks[RESTRUCTURING].levels:
         rooms += [_interest_room(position, project, pair, ledger) for ledger in LEDGERS]
     if project.amount_of("ppp_private") > 0:
@@ -124,11 +124,30 @@ def _least(
     )
 
 
-def _quota_room(position: Position, pair: Pair, ledger: str) -> Room:
+def still_drawn(position: Position, project: Project, ledger: str) -> float:
+    """Bonds of a ledger that a project still draws, however late, yuan.
+
+    Parameters
+    ----------
+    position : Position
+    project : Project
+    ledger : {"general", "special"}
+    """
+    total = 0.0
+    for tranche in project.financing:
+        if LEDGER_OF.get(tranche.source) != ledger:
+            continue
+        for after, amount in draws_of(project, tranche).items():
+            if project.start_quarter + after >= position.first_quarter:
+                total += amount
+    return total
+
+
+def _quota_room(position: Position, project: Project, ledger: str) -> Room:
     now: Mapping[str, float] = position.now
     limit = now.get(f"{ledger}_debt_limit", math.nan)
     room = limit - now.get(f"{ledger}_debt_balance", math.nan) - position.pipeline.get(ledger, 0.0)
-    drawn = float(pair.flows.drawn[ledger].max(initial=0.0))
+    drawn = still_drawn(position, project, ledger)
     scale = math.inf if drawn <= 0 else max(room, 0.0) / drawn
     printed = None if math.isnan(room) else floor_headroom(room, inclusive=False)
     return Room(
@@ -193,7 +212,7 @@ def _sanbao_room(position: Position, project: Project, pair: Pair) -> Room:
     years = max((round(t.tenor_years) for t in project.financing if t.is_debt), default=10)
     annuity = rate / -math.expm1(-years * math.log1p(rate)) if rate > 0 else 1 / years
     supremum = float(left[at]) / annuity
-    taken = (pair.flows.interest["general"] + pair.top_ups)[skipped:]
+    taken = pair.top_ups[skipped:]
     scale = float(critical_scale(left, taken)) if supremum > 0 else 0.0
     return Room(
         "sanbao",
@@ -214,7 +233,7 @@ def _tolerance_room(position: Position, pair: Pair, settings: ScreeningSettings)
     if line is None or not position.paths:
         return None
     own = settings.impact
-    horizon = min(own.horizon, position.quarters)
+    horizon = position.quarters
     room = position.room_on_paths(line)[:horizon]
     money = np.maximum(room[1:], room[:-1]) if own.consecutive == 2 and horizon > 1 else room
     supremum = tolerated(np.where(np.isnan(money), np.inf, money).min(axis=0), own.tolerance)

@@ -22,6 +22,8 @@ DOCUMENT_NAMES = {
 }
 #: What a check may lack, in words; names of documents stand above.
 FIELD_NAMES = {
+    "outlook_to_last_draw": N_("an outlook that reaches the last draw of the project"),
+    "unit_cost_base": N_("physical size of the project"),
     "land.permanent_basic_farmland_ha": N_("area of permanent basic farmland"),
     "land.ecological_red_line": N_("whether it lies inside the ecological red line"),
     "land.inside_urban_boundary": N_("whether it lies inside the urban development boundary"),

@@ -375,15 +375,15 @@ def _ratios(case: Case) -> tuple[float | None, float | None]:
 def loses_people(case: Case) -> bool | None:
     """Whether the county loses people, by its type or by the population test; None when unknown.
 
-    One of the two saying so is enough. A type that says otherwise stands in for a test that cannot
-    be made.
+    One of the two saying so is enough. A type that says otherwise does not stand in for a test that
+    cannot be made: nobody's word switches the check off.
     """
     population = case.government.population
     losing = None if population is None else population.losing
     types = {case.project.county_type, case.government.county_type} - {""}
     if losing or "population_loss" in types:
         return True
-    return None if losing is None and not types else False
+    return None if losing is None else False
 
 
 def p1_losing_people(case: Case) -> Check:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from debtwatch.language import N_
 from debtwatch.screening.changes import changes_of
 from debtwatch.screening.check import SEVERITIES, Check
 from debtwatch.screening.checks import run_checks
 from debtwatch.screening.conditions import conditions_of, remarks_of, waits_for_debt
-from debtwatch.screening.decision import Screened
+from debtwatch.screening.decision import Change, Screened
 from debtwatch.screening.desk import Desk
 from debtwatch.screening.project import Project
-from debtwatch.screening.trials import Trials
+from debtwatch.screening.sentence import Sentence, Words
+from debtwatch.screening.trials import Trials, hard_failures
 from debtwatch.screening.variants import without_open_grants
 
 
@@ -34,21 +36,38 @@ def screen_project(desk: Desk, project: Project) -> Screened:
     """
     case = desk.case(project)
     checks = run_checks(case)
+    tried = case
     if any(c.id == "F11" and c.status == "failed" for c in checks):
-        without, _ = desk.try_out(without_open_grants(project))
-        checks = worse_of(checks, without)
+        # Sizes and remedies are worked out for the proposal as it stands without those grants.
+        tried = desk.case(without_open_grants(project))
+        checks = worse_of(checks, run_checks(tried))
     decision = desk.decide(checks, project)
-    trials = Trials(desk, case)
+    trials = Trials(desk, tried)
     if decision.outcome == "defer" and waits_for_debt(checks):
         decision = replace(decision, earliest=trials.earliest_start)
+    conditions = conditions_of(trials, checks, lifted=decision.lifted)
+    changes = changes_of(trials, checks)
+    dues = [c.due for c in conditions if c.due is not None]
+    if decision.outcome == "conditional" and dues:  # looked at again at each date
+        decision = replace(decision, valid_until=max(dues))
+    remarks = remarks_of(trials, checks) if decision.outcome != "pass" else ()
     return Screened(
-        case=case,
-        checks=checks,
-        decision=decision,
-        conditions=conditions_of(trials, checks, lifted=decision.lifted),
-        remarks=remarks_of(trials, checks) if decision.outcome != "pass" else (),
-        changes=changes_of(trials, checks),
+        case, checks, decision, conditions, changes, (*remarks, *stuck(checks, changes))
     )
+
+
+def stuck(checks: Sequence[Check], changes: Sequence[Change]) -> tuple[Sentence, ...]:
+    """Name the hard failures that no single change tried removes.
+
+    Parameters
+    ----------
+    checks : sequence of Check
+    changes : sequence of Change
+    """
+    removed = {id_ for change in changes for id_ in change.removes}
+    left = tuple(id_ for id_ in hard_failures(checks) if id_ not in removed)
+    text = N_("No single change that was tried removes {checks}.")
+    return (Sentence(text, {"checks": Words(left)}),) if left else ()
 
 
 def worse_of(first: Sequence[Check], second: Sequence[Check]) -> tuple[Check, ...]:

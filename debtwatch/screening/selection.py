@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +13,18 @@ from debtwatch.rules.capacity import CAPACITY
 from debtwatch.screening.breach import breached_by
 from debtwatch.screening.decision import Screened
 from debtwatch.screening.desk import Desk
+from debtwatch.screening.headroom import still_drawn
 from debtwatch.screening.impact import headroom
 from debtwatch.screening.portfolio import Portfolio, choose_portfolio, choose_with_chance
 from debtwatch.screening.portfolio_rows import Limits, candidates_of, need_rooms_of
 from debtwatch.screening.portfolio_score import missing_service, missing_share, scores_of
 from debtwatch.screening.position import PPP, RESTRUCTURING, TIERS, Position, headline_of, next_line
+from debtwatch.screening.project import Project
 from debtwatch.screening.trials import OF_DEBT, hard_failures
 
 Array = NDArray[np.float64]
+#: Yuan that no row can reach.
+NO_BOUND = 1e16
 
 
 def portfolio_of(desk: Desk, screened: Sequence[Screened]) -> Portfolio | None:
@@ -49,7 +54,7 @@ def portfolio_of(desk: Desk, screened: Sequence[Screened]) -> Portfolio | None:
     limits = limits_of(desk, position, candidates)
     if len(candidates) < 2 or limits is None:
         return None
-    projects = [one.case.project for one in candidates]
+    projects = [_as_approved(one.case.project) for one in candidates]
     scores = scores_of(
         projects,
         {one.case.project.code: one.case.finance for one in candidates},
@@ -138,8 +143,8 @@ def limits_of(desk: Desk, position: Position, candidates: Sequence[Screened]) ->
         capacity=capacity,
         debt=debt,
         buffer=desk.settings.portfolio.buffer,
-        general_quota=_quota(position, "general"),
-        special_quota=_quota(position, "special"),
+        general_quota=_quota(position, "general", candidates),
+        special_quota=_quota(position, "special", candidates),
         general_interest_room=_interest(position, "general"),
         special_interest_room=_interest(position, "special"),
         ppp_room=_partnerships(position),
@@ -149,15 +154,31 @@ def limits_of(desk: Desk, position: Position, candidates: Sequence[Screened]) ->
     )
 
 
-def _quota(position: Position, ledger: str) -> float:
+def _as_approved(project: Project) -> Project:
+    """Treat an approved project like one under way: it is in the set, as it was approved."""
+    if project.approved_on is None:
+        return project
+    return replace(project, priority=replace(project.priority, ongoing=True))
+
+
+def _quota(position: Position, ledger: str, candidates: Sequence[Screened]) -> float:
+    """Limit less balance and less the draws of approved projects that are no candidates."""
     now = position.now
     limit = now.get(f"{ledger}_debt_limit", np.nan)
-    return limit - now.get(f"{ledger}_debt_balance", np.nan)
+    approved = [c.case.project for c in candidates if c.case.project.approved_on is not None]
+    own = sum(still_drawn(position, project, ledger) for project in approved)
+    others = max(position.pipeline.get(ledger, 0.0) - own, 0.0)
+    return limit - now.get(f"{ledger}_debt_balance", np.nan) - others
 
 
 def _interest(position: Position, ledger: str) -> Array:
-    """Interest over four quarters that still fits under the restructuring condition."""
+    """Interest over four quarters that still fits under the restructuring condition.
+
+    Practically without end where the condition does not address the level.
+    """
     book = position.rulebooks[RESTRUCTURING]
+    if position.government.level not in book.levels:
+        return np.full(position.quarters, NO_BOUND)
     indicator = book.indicator_named(f"{ledger}_interest_ratio")
     inputs = {name: values[0] for name, values in position.inputs.items()}
     return headroom(indicator, lines_of(book, indicator)[-1], inputs)

@@ -47,7 +47,7 @@ class Trials:
     @property
     def longest_delay(self) -> int:
         """Quarters of delay that the outlook is long enough to judge."""
-        return max(self.desk.position.quarters - self.desk.settings.impact.horizon, 0)
+        return max(self.desk.position.quarters - self.desk.horizon_of(self.case.project), 0)
 
     def checks(self, project: Project, *, share: float = 1.0) -> tuple[Check, ...]:
         """Run the checks of debt on a changed proposal.
@@ -69,7 +69,7 @@ class Trials:
         if quarters not in self._late:
             self._late[quarters] = self.desk.debt_checks(
                 delayed(self.case.project, quarters), self.case,
-                horizon=self.desk.settings.impact.horizon + quarters,
+                horizon=self.desk.horizon_of(self.case.project) + quarters,
             )  # fmt: skip
         return self._late[quarters]
 
@@ -105,7 +105,7 @@ class Trials:
         found = self.case.impact.probability
         if found is None:
             return None
-        position = self.desk.position.ahead(self.desk.settings.impact.horizon)
+        position = self.desk.position.ahead(found.horizon)
         pair = pair_of(position, self.case.project, tuple(self.case.finance.top_ups))
         return critical_scales(
             position, pair, found.line, horizon=found.horizon, consecutive=found.consecutive

@@ -96,7 +96,12 @@ def with_own_money(project: Project, amount: float, source: str = "special_bond"
     """
     of_source = project.amount_of(source)
     left = max(of_source - amount, 0.0) / of_source if of_source > 0 else 1.0
-    kept = tuple(_scaled_tranche(t, left) if t.source == source else t for t in project.financing)
+    kept = tuple(
+        replace(_scaled_tranche(t, left), as_capital=min(t.as_capital, t.amount * left))
+        if t.source == source
+        else t
+        for t in project.financing
+    )
     moved = of_source * (1 - left)
     own = Tranche("fiscal_general", moved)
     return replace(project, financing=(*(t for t in kept if t.amount > 0), own))
