@@ -31,6 +31,7 @@ app.add_typer(backtest_app, name="backtest")
 Files = Annotated[list[Path], typer.Argument(help=_("Workbooks, csv or parquet files."))]
 StorePath = Annotated[Path, typer.Option("--store", help=_("Store of vintages, one file."))]
 Out = Annotated[Path, typer.Option("--out", help=_("Folder to write."))]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help=_("Seed of the random draws."))]
 Lang = Annotated[str, typer.Option("--lang", help=_("Language: zh or en."))]
 MappingFile = Annotated[
     Path | None, typer.Option("--mapping", help=_("TOML file for headings that are not known."))
@@ -170,7 +171,7 @@ def report(
             help=_("Definition of capacity: mof_gross, ex_special_transfer, net_land, with_soe.")
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help=_("Seed of the random draws."))] = 20260930,
+    seed: Seed = 20260930,
 ) -> None:
     """Write a quarterly report."""
     from debtwatch.reporting.quarterly import quarterly_report  # noqa: PLC0415
@@ -252,7 +253,9 @@ def outlook(
     as_of: Annotated[
         str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help=_("Seed of the random draws."))] = 20260930,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help=_("Seed of the random draws."))
+    ] = 20260930,
     lang: Lang = "zh",
     as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON."))] = False,
 ) -> None:
@@ -315,7 +318,9 @@ def screen(
             help=_("Definition of capacity: mof_gross, ex_special_transfer, net_land, with_soe.")
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help=_("Seed of the random draws."))] = 20260930,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help=_("Seed of the random draws."))
+    ] = 20260930,
     lang: Lang = "zh",
 ) -> None:
     """Screen proposals."""
@@ -354,7 +359,7 @@ def screen(
     typer.echo(
         text.format(
             n=len(result.screened), quarter=result.memo.meta.quarter, passed=counts.pop("pass"),
-            problems=len(result.problems), **counts,
+            problems=len({(p.file, p.details.get("code")) for p in result.problems}), **counts,
         )
     )  # fmt: skip
     typer.echo(_("Open {path}").format(path=(out / "index.html").resolve()))
@@ -466,7 +471,12 @@ def _record_event(
 ) -> None:
     from debtwatch.panel.register import record_event  # noqa: PLC0415
 
-    added = record_event(store, code, number, status, on=_day(on) or _today(), by=by, note=note)
+    day = _day(on) or _today()
+    if day > _today():
+        raise DataProblem(N_("{day} lies in the future; nothing can be recorded for it."), day=day)
+    added = record_event(
+        store, code, number, status, on=day, by=_printable(by), note=_printable(note)
+    )
     typer.echo(_("Recorded.") if added else _("The register says so already."))
 
 
@@ -492,7 +502,9 @@ def backtest_outlook(
     as_of: Annotated[
         str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help=_("Seed of the random draws."))] = 20260930,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help=_("Seed of the random draws."))
+    ] = 20260930,
     lang: Lang = "zh",
     as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON."))] = False,
 ) -> None:

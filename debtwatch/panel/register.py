@@ -367,6 +367,14 @@ def record_event(
         raise DataProblem(N_("Say who found or decided it: the name is missing."))
     with open_store(store_path, create=store_path.exists()) as store:
         decision = _standing_decision(read_from(store, as_of=dt.date.max), code, on)
+        if decision.outcome in {"defer", "reject"}:
+            raise DataProblem(
+                N_(
+                    "The decision on project {code} lets it not go ahead, so its conditions bind "
+                    "nobody; screen the changed proposal."
+                ),
+                code=code,
+            )
         if number not in {c.number for c in decision.conditions}:
             raise DataProblem(
                 N_(

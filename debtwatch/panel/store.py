@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -486,11 +487,32 @@ def open_store(path: Path, *, create: bool = False) -> Iterator[Store]:
         connection.execute("set enable_progress_bar = false").fetchall()
         _ensure_schema(connection, path)
         yield Store(connection, path)
+    except (duckdb.IOException, duckdb.InternalException, duckdb.SerializationException) as error:
+        raise _not_a_store(path) from error  # a file cut short opens, and fails where it is read
     finally:
         connection.close()
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Refuse a store that this user cannot write to.
+
+    Raises
+    ------
+    DataProblem
+    """
+    if path.exists() and not os.access(path, os.W_OK):
+        raise DataProblem(
+            N_(
+                "The store {path} cannot be written: permission is denied. Get write access, or "
+                "screen with --no-record."
+            ),
+            path=path,
+        )
+
+
 def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    if not read_only:
+        refuse_unwritable(path)
     try:
         return duckdb.connect(
             str(path),

@@ -716,6 +716,7 @@ def _portfolio(found: Portfolio, name: str, projects: Mapping[str, Project]) -> 
         barred=list(found.barred),
         probability=_number(found.probability),
         probability_before=_number(found.probability_before),
+        quarters=found.quarters,
         tolerance=_number(found.tolerance),
         rounds=found.rounds,
         baseline_breaches=found.baseline_breaches,

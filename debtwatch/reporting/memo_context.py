@@ -476,6 +476,7 @@ class PortfolioPart:
     probability: float | None = says("probability of breach with the set", "decimal")
     probability_before: float | None = says("probability without any project", "decimal")
     tolerance: float | None = says("probability the set keeps to", "decimal")
+    quarters: int = says("quarters ahead that rows and probabilities cover")
     rounds: int = says("how often the rows were tightened")
     baseline_breaches: bool = says("whether the line is crossed without any project")
     swaps: list[Swap] = says("neighbours of the set")

@@ -18,7 +18,7 @@ from debtwatch.panel.panel import Panel, build_panel
 from debtwatch.panel.period import quarter_of, quarter_text
 from debtwatch.panel.problem import Problem
 from debtwatch.panel.register import record_decisions
-from debtwatch.panel.store import open_store
+from debtwatch.panel.store import open_store, refuse_unwritable
 from debtwatch.reporting.context import Source
 from debtwatch.reporting.memo import About, build_memo, page_of
 from debtwatch.reporting.memo_context import MemoContext, MemoPage
@@ -148,6 +148,8 @@ def screen_files(
         When the store or a file cannot be used as a whole.
     """
     refuse_foreign_memo(out)
+    if request.record:
+        refuse_unwritable(request.store)
     result = screen_store(request, simulating=simulating, screening=screening)
     write_memo(result.memo, result.manifest, out, progress=pages)
     if not request.record:
@@ -157,7 +159,14 @@ def screen_files(
         version=debtwatch.__version__, seed=request.seed, accounts=_accounts(result.screened),
         synthetic=result.memo.meta.synthetic,
     )  # fmt: skip
-    return replace(result, recorded=record_decisions(request.store, records))
+    try:
+        return replace(result, recorded=record_decisions(request.store, records))
+    except DataProblem as error:
+        raise DataProblem(
+            N_("The memos are in {out}, but nothing is recorded in the store. {reason} Then run "
+               "the same command again."),
+            out=out, reason=error.text(language(request.lang).text),
+        ) from error  # fmt: skip
 
 
 def screen_store(
@@ -272,9 +281,10 @@ def _by_row(
                 found.setdefault(rows[project.unit], []).append(project)
                 continue
             details = {"code": project.code, "unit": project.unit}
+            sheet, cell = pipeline.cells.get(project.code, ("", project.place))
             problems.append(
-                Problem("project-unit-unknown", pipeline.path.name, cell=project.place,
-                        unit=project.unit, details=details)
+                Problem("project-unit-unknown", pipeline.path.name, sheet, cell, project.unit,
+                        details=details)
             )  # fmt: skip
     return dict(sorted(found.items())), problems
 

@@ -100,7 +100,7 @@ def _scale(trials: Trials, found: _Found) -> Iterator[Condition]:
         text = N_("Or replace {amount} of bonds by grants or own capital, or raise as much from "
                   "idle assets.")  # fmt: skip
         more: dict[str, Detail] = {"amount": Money(debt - fits)}
-        yield Condition("mix", Sentence(text, more), answered, _before_start(trials))
+        yield Condition("mix", Sentence(text, more), answered)  # an alternative: no date of its own
 
 
 def _stage(trials: Trials, found: _Found) -> Iterator[Condition]:
@@ -269,7 +269,7 @@ def _tenor(trials: Trials, found: _Found) -> Iterator[Condition]:
     details: dict[str, Detail] = {
         "years": Number(longest), "dscr": Number(longer.minimum_dscr, 2), "more": Money(more),
     }  # fmt: skip
-    yield Condition("tenor", Sentence(text, details), ("F6",), _before_start(trials))
+    yield Condition("tenor", Sentence(text, details), ("F6",))  # an alternative
 
 
 # -- papers and land -------------------------------------------------------------------------------

@@ -347,6 +347,8 @@ def b1_probability(case: Case) -> Check:
         "horizon": Number(found.horizon), "with_": Share(found.with_),
         "error": Share(1.96 * found.error_with), "without": Share(found.without),
     }  # fmt: skip
+    if not level and case.impact.beyond_outlook:
+        return _na("B1", None, "outlook_to_last_draw")
     edges = extra if by_added else own
     return Check(
         "B1", "failed" if level else "passed", severity, Sentence(text, details), OURS,
@@ -393,6 +395,8 @@ def s1_guarantees(case: Case) -> Check:
     if math.isnan(margin):
         return _na("S1", None, "sanbao_expenditure")
     hit = margin < -1e-6
+    if not hit and case.impact.beyond_outlook:
+        return _na("S1", None, "outlook_to_last_draw")
     text = (
         N_("After debt service and top-ups, {gap} is lacking for the three guarantees (basic "
            "livelihood, wages, running costs).")

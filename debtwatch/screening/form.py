@@ -38,6 +38,10 @@ def write_form(path: Path) -> None:
     DataProblem
         When the file exists or its folder does not.
     """
+    if path.suffix.lower() != ".xlsx":
+        raise DataProblem(
+            N_("The form is a workbook: name a file ending in .xlsx, not {path}."), path=path
+        )
     if path.exists():
         raise DataProblem(N_("{path} exists already; name a new file for the form."), path=path)
     if not path.parent.is_dir():

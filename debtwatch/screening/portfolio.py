@@ -120,6 +120,8 @@ class Portfolio:
         How often the rows were tightened until the simulation agreed.
     baseline_breaches : bool
         Whether the line is crossed without any project: the rows then only forbid to worsen it.
+    quarters : int
+        Quarters ahead that rows and probabilities cover.
     swaps : tuple of (str, str, float)
         Neighbours: code out, code in, and the change of value, best first.
     unknown_rows : tuple of str
@@ -149,6 +151,7 @@ class Portfolio:
     rounds: int = 0
     baseline_breaches: bool = False
     swaps: tuple[tuple[str, str, float], ...] = ()
+    quarters: int = 0
     unknown_rows: tuple[str, ...] = ()
     no_room: tuple[str, ...] = ()
     barred: tuple[str, ...] = ()

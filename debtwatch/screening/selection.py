@@ -72,8 +72,9 @@ def portfolio_of(desk: Desk, screened: Sequence[Screened]) -> Portfolio | None:
         values={code: score.value for code, score in scores.items()},
     )
     if not position.paths or not {"debt_balance", CAPACITY} <= set(position.paths):
-        return choose_portfolio(options, limits, settings)
-    return choose_with_chance(
+        alone = choose_portfolio(options, limits, settings)
+        return replace(alone, quarters=position.quarters)
+    chosen = choose_with_chance(
         options,
         limits,
         settings,
@@ -83,6 +84,7 @@ def portfolio_of(desk: Desk, screened: Sequence[Screened]) -> Portfolio | None:
         },
         breach=lambda debt, capacity: _breach(position, desk, debt, capacity),
     )
+    return replace(chosen, quarters=position.quarters)
 
 
 def _breach(position: Position, desk: Desk, debt: Array, capacity: Array) -> float:
