@@ -502,3 +502,21 @@ def test_the_shipped_proposal_says_how_to_screen_it_and_that_it_is_invented():
     assert "debtwatch screen proposal.toml --store issuers.duckdb --quarter 2024Q4" in head
     assert "虚构" in head
     assert "is invented" in head
+
+
+def test_a_broken_file_does_not_take_the_others_with_it(issuers_store, tmp_path):
+    broken, empty = tmp_path / "broken.toml", tmp_path / "empty.xlsx"
+    broken.write_text("[project\n", encoding="utf-8")
+    empty.write_bytes(b"")
+    files = [broken, EXAMPLE / "proposal.toml", empty]
+    result = screen_store(
+        Request(
+            store=issuers_store, files=files, as_of=AS_OF, today=AS_OF,
+            quarter=quarter(2024, 4), paths=200,
+        )
+    )  # fmt: skip
+    assert [s.case.project.code for s in result.screened] == ["SL-2026-TOML-01"]
+    assert [p.file for p in result.problems] == ["broken.toml", "empty.xlsx"]
+    assert all(p.what() for p in result.problems)
+    with pytest.raises(DataProblem):
+        screen_store(Request(store=issuers_store, files=[broken], as_of=AS_OF, today=AS_OF))

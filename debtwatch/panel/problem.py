@@ -75,7 +75,7 @@ class Problem:
     def what(self, translate: Callable[[str], str] = str) -> str:
         """Say what is wrong."""
         details = dict(self.details)
-        if self.rule == "project-invalid":  # its text is one of our own messages
+        if self.rule in {"project-invalid", "proposals-unreadable"}:  # one of our own messages
             text, values = translate(str(details["text"])), details.pop("values", None)
             details["text"] = text.format(**values) if isinstance(values, dict) else text
         return translate(RULES[self.rule].what).format(**details)
@@ -300,6 +300,10 @@ RULES: dict[str, Rule] = {
     # projects
     "project-invalid": _flag(
         N_("Project {code}: {text}"), N_("Correct the proposal; the other projects are screened.")
+    ),
+    "proposals-unreadable": _flag(
+        N_("{text}"),
+        N_("Mend the file; the proposals of the other files are screened."),
     ),
     "project-unit-unknown": _flag(
         N_("Project {code} names government “{unit}”, which is not in the store."),

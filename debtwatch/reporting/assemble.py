@@ -530,6 +530,7 @@ RULE_NAMES = {
     "bonds-do-not-sum": N_("Bond list does not sum to the balance"),
     "project-invalid": N_("Project that cannot be screened"),
     "project-unit-unknown": N_("Project of an unknown government"),
+    "proposals-unreadable": N_("File of proposals that cannot be read"),
 }
 
 

@@ -30,7 +30,7 @@ from debtwatch.screening.case import Government
 from debtwatch.screening.decision import Screened
 from debtwatch.screening.desk import Desk
 from debtwatch.screening.governments import GovernmentFacts, read_governments
-from debtwatch.screening.pipeline import Pipeline, read_pipelines
+from debtwatch.screening.pipeline import Pipeline, read_pipeline, read_pipelines
 from debtwatch.screening.population import Population, census_populations, population_of
 from debtwatch.screening.portfolio import Portfolio
 from debtwatch.screening.position import rulebooks_at
@@ -202,8 +202,10 @@ def _worked_out(
     basis = choose_basis(panel, request.capacity)
     quarter = request.quarter if request.quarter is not None else _latest(panel, basis)
     _check_quarter(panel, quarter)
-    pipelines = read_pipelines(request.files, last_quarter=quarter)
+    usable, unreadable = _usable(request.files, quarter)
+    pipelines = read_pipelines(usable, last_quarter=quarter)
     by_row, problems = _by_row(panel, pipelines)
+    problems = [*unreadable, *problems]
     ground = _ground(request, panel, basis, quarter)
     governments = {
         row: _government(panel, row, quarter, facts=facts, census=census, settings=ground.settings)
@@ -266,6 +268,31 @@ def _check_quarter(panel: Panel, quarter: int) -> None:
             first=quarter_text(panel.first_quarter),
             last=quarter_text(panel.first_quarter + panel.quarters - 1),
         )  # fmt: skip
+
+
+def _usable(files: Sequence[Path], quarter: int) -> tuple[list[Path], list[Problem]]:
+    """Files of proposals that can be read, and what is wrong with the others.
+
+    Raises
+    ------
+    DataProblem
+        When no file can be read: that of the first.
+    """
+    usable: list[Path] = []
+    problems: list[Problem] = []
+    first: DataProblem | None = None
+    for path in files:
+        try:
+            read_pipeline(path, last_quarter=quarter)
+            usable.append(path)
+        except DataProblem as error:
+            first = first or error
+            values = {k: v(str) if callable(v) else v for k, v in error.values.items()}
+            details = {"text": error.template, "values": values, "code": path.name}
+            problems.append(Problem("proposals-unreadable", path.name, details=details))
+    if first is not None and not usable:
+        raise first
+    return usable, problems
 
 
 def _by_row(
