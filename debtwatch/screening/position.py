@@ -126,6 +126,7 @@ class Position:
         cut = self.kept.get(quarters)
         if cut is None:
             cut = self.kept[quarters] = self._cut(quarters)
+            cut.kept["whole"] = self  # what is computed on paths is computed once, on all quarters
         assert isinstance(cut, Position)  # noqa: S101 - the key is a number of quarters
         return cut
 
@@ -148,6 +149,9 @@ class Position:
 
         The line is moved by the tolerance with which values are compared everywhere.
         """
+        whole = self.kept.get("whole")
+        if whole is not None:
+            return np.asarray(whole.room_on_paths(line)[: self.quarters])
         found = self.kept.get(line)
         if found is None:
             slack = TOLERANCE * max(1.0, abs(line.value))
@@ -160,6 +164,9 @@ class Position:
 
     def hits_without(self, line: Line, consecutive: int) -> NDArray[np.bool_]:
         """Whether each path has breached a line by each quarter without any project."""
+        whole = self.kept.get("whole")
+        if whole is not None:
+            return np.asarray(whole.hits_without(line, consecutive)[: self.quarters])
         key = (line, consecutive)
         if key not in self.kept:
             self.kept[key] = breached_by(
