@@ -33,6 +33,30 @@ StorePath = Annotated[Path, typer.Option("--store", help=_("Store of vintages, o
 Out = Annotated[Path, typer.Option("--out", help=_("Folder to write."))]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help=_("Seed of the random draws."))]
 Lang = Annotated[str, typer.Option("--lang", help=_("Language: zh or en."))]
+AsOf = Annotated[
+    str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
+]
+MoreRulebooks = Annotated[
+    list[str] | None, typer.Option(help=_("A further rulebook, or FAMILY@VERSION to pin one."))
+]
+Census = Annotated[
+    Path | None, typer.Option(help=_("Census file, where the accounts tell no population."))
+]
+Facts = Annotated[
+    Path | None,
+    typer.Option(help=_("File of county types, restructuring plans and partnership shares.")),
+]
+AccountsQuarter = Annotated[
+    str | None, typer.Option(help=_("Quarter of the accounts; the latest by default."))
+]
+AsJson = Annotated[bool, typer.Option("--json", help=_("Print JSON."))]
+Capacity = Annotated[
+    str | None,
+    typer.Option(
+        help=_("Definition of capacity: mof_gross, ex_special_transfer, net_land, with_soe.")
+    ),
+]
+Method = Annotated[str, typer.Option(help=_("Shocks: auto, bootstrap, normal or student."))]
 MappingFile = Annotated[
     Path | None, typer.Option("--mapping", help=_("TOML file for headings that are not known."))
 ]
@@ -70,7 +94,7 @@ def demo_counties(
 def check(
     files: Annotated[list[Path] | None, typer.Argument(help=_("Files to check."))] = None,
     mapping: MappingFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON."))] = False,
+    as_json: AsJson = False,
     template: Annotated[
         Path | None, typer.Option(help=_("Write an empty form for fiscal data."))
     ] = None,
@@ -152,12 +176,8 @@ def report(
     projects: Annotated[
         list[Path] | None, typer.Option(help=_("Files of planned projects."))
     ] = None,
-    as_of: Annotated[
-        str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
-    ] = None,
-    rulebook: Annotated[
-        list[str] | None, typer.Option(help=_("A further rulebook, or FAMILY@VERSION to pin one."))
-    ] = None,
+    as_of: AsOf = None,
+    rulebook: MoreRulebooks = None,
     unit: Annotated[
         list[str] | None, typer.Option(help=_("Code of a government that gets a page."))
     ] = None,
@@ -165,12 +185,7 @@ def report(
         bool, typer.Option("--all-units", help=_("A page for every government."))
     ] = False,
     lang: Lang = "zh",
-    capacity: Annotated[
-        str | None,
-        typer.Option(
-            help=_("Definition of capacity: mof_gross, ex_special_transfer, net_land, with_soe.")
-        ),
-    ] = None,
+    capacity: Capacity = None,
     seed: Seed = 20260930,
 ) -> None:
     """Write a quarterly report."""
@@ -202,12 +217,8 @@ def explain(
     store: StorePath,
     quarter: Annotated[str, typer.Option(help=_("Quarter, such as 2025Q4."))],
     *,
-    as_of: Annotated[
-        str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
-    ] = None,
-    rulebook: Annotated[
-        list[str] | None, typer.Option(help=_("A further rulebook, or FAMILY@VERSION to pin one."))
-    ] = None,
+    as_of: AsOf = None,
+    rulebook: MoreRulebooks = None,
     lang: Lang = "zh",
 ) -> None:
     """Explain the findings of a government."""
@@ -244,20 +255,14 @@ def outlook(
     scenario_file: Annotated[
         list[Path] | None, typer.Option(help=_("TOML file with scenarios of your own."))
     ] = None,
-    rulebook: Annotated[
-        list[str] | None, typer.Option(help=_("A further rulebook, or FAMILY@VERSION to pin one."))
-    ] = None,
-    method: Annotated[
-        str, typer.Option(help=_("Shocks: auto, bootstrap, normal or student."))
-    ] = "auto",
-    as_of: Annotated[
-        str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
-    ] = None,
+    rulebook: MoreRulebooks = None,
+    method: Method = "auto",
+    as_of: AsOf = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**63 - 1, help=_("Seed of the random draws."))
     ] = 20260930,
     lang: Lang = "zh",
-    as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON."))] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Simulate one government."""
     from debtwatch.reporting.outlook_answer import outlook_answer, outlook_text  # noqa: PLC0415
@@ -288,19 +293,10 @@ def screen(
     template: Annotated[
         Path | None, typer.Option(help=_("Write an empty form for a pipeline of projects."))
     ] = None,
-    quarter: Annotated[
-        str | None, typer.Option(help=_("Quarter of the accounts; the latest by default."))
-    ] = None,
-    as_of: Annotated[
-        str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
-    ] = None,
-    population: Annotated[
-        Path | None, typer.Option(help=_("Census file, where the accounts tell no population."))
-    ] = None,
-    governments: Annotated[
-        Path | None,
-        typer.Option(help=_("File of county types, restructuring plans and partnership shares.")),
-    ] = None,
+    quarter: AccountsQuarter = None,
+    as_of: AsOf = None,
+    population: Census = None,
+    governments: Facts = None,
     portfolio: Annotated[
         bool,
         typer.Option("--portfolio/--no-portfolio", help=_("Choose the set of projects that fits.")),
@@ -312,12 +308,7 @@ def screen(
     paths: Annotated[
         int | None, typer.Option(min=100, max=1_000_000, help=_("Simulated paths."))
     ] = None,
-    capacity: Annotated[
-        str | None,
-        typer.Option(
-            help=_("Definition of capacity: mof_gross, ex_special_transfer, net_land, with_soe.")
-        ),
-    ] = None,
+    capacity: Capacity = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**63 - 1, help=_("Seed of the random draws."))
     ] = 20260930,
@@ -370,27 +361,18 @@ def screen(
 def rank(
     store: StorePath,
     *,
-    quarter: Annotated[
-        str | None, typer.Option(help=_("Quarter of the accounts; the latest by default."))
-    ] = None,
+    quarter: AccountsQuarter = None,
     level: Annotated[
         str, typer.Option(help=_("Level of government: county, city, province."))
     ] = "county",
     weights: Annotated[
         Path | None, typer.Option(help=_("TOML file with criteria and weights of your own."))
     ] = None,
-    population: Annotated[
-        Path | None, typer.Option(help=_("Census file, where the accounts tell no population."))
-    ] = None,
-    governments: Annotated[
-        Path | None,
-        typer.Option(help=_("File of county types, restructuring plans and partnership shares.")),
-    ] = None,
-    as_of: Annotated[
-        str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
-    ] = None,
+    population: Census = None,
+    governments: Facts = None,
+    as_of: AsOf = None,
     lang: Lang = "zh",
-    as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON."))] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Rank governments."""
     from debtwatch.reporting.rank_answer import rank_store, rank_text  # noqa: PLC0415
@@ -410,14 +392,10 @@ def rank(
 def register_list(
     store: StorePath,
     *,
-    quarter: Annotated[
-        str | None, typer.Option(help=_("Quarter of the accounts; the latest by default."))
-    ] = None,
-    as_of: Annotated[
-        str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
-    ] = None,
+    quarter: AccountsQuarter = None,
+    as_of: AsOf = None,
     lang: Lang = "zh",
-    as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON."))] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the register."""
     from debtwatch.reporting.register_answer import (  # noqa: PLC0415
@@ -496,17 +474,13 @@ def backtest_outlook(
     rulebook: Annotated[
         str, typer.Option(help=_("Rulebook whose headline indicator is judged."))
     ] = "cn-debt-tiers",
-    method: Annotated[
-        str, typer.Option(help=_("Shocks: auto, bootstrap, normal or student."))
-    ] = "auto",
-    as_of: Annotated[
-        str | None, typer.Option(help=_("Use nothing published after this day; today by default."))
-    ] = None,
+    method: Method = "auto",
+    as_of: AsOf = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**63 - 1, help=_("Seed of the random draws."))
     ] = 20260930,
     lang: Lang = "zh",
-    as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON."))] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Judge the outlook on the past."""
     from debtwatch.reporting.backtest_page import backtest_store, backtest_text  # noqa: PLC0415

@@ -30,7 +30,7 @@ from debtwatch.screening.case import Government
 from debtwatch.screening.decision import Screened
 from debtwatch.screening.desk import Desk
 from debtwatch.screening.governments import GovernmentFacts, read_governments
-from debtwatch.screening.pipeline import Pipeline, read_pipeline, read_pipelines
+from debtwatch.screening.pipeline import Pipeline, apart, read_pipeline
 from debtwatch.screening.population import Population, census_populations, population_of
 from debtwatch.screening.portfolio import Portfolio
 from debtwatch.screening.position import rulebooks_at
@@ -203,7 +203,7 @@ def _worked_out(
     quarter = request.quarter if request.quarter is not None else _latest(panel, basis)
     _check_quarter(panel, quarter)
     usable, unreadable = _usable(request.files, quarter)
-    pipelines = read_pipelines(usable, last_quarter=quarter)
+    pipelines = apart(usable)
     by_row, problems = _by_row(panel, pipelines)
     problems = [*unreadable, *problems]
     ground = _ground(request, panel, basis, quarter)
@@ -270,21 +270,20 @@ def _check_quarter(panel: Panel, quarter: int) -> None:
         )  # fmt: skip
 
 
-def _usable(files: Sequence[Path], quarter: int) -> tuple[list[Path], list[Problem]]:
-    """Files of proposals that can be read, and what is wrong with the others.
+def _usable(files: Sequence[Path], quarter: int) -> tuple[list[Pipeline], list[Problem]]:
+    """Read the files of proposals that can be read, and say what is wrong with the others.
 
     Raises
     ------
     DataProblem
         When no file can be read: that of the first.
     """
-    usable: list[Path] = []
+    usable: list[Pipeline] = []
     problems: list[Problem] = []
     first: DataProblem | None = None
     for path in files:
         try:
-            read_pipeline(path, last_quarter=quarter)
-            usable.append(path)
+            usable.append(read_pipeline(path, last_quarter=quarter))
         except DataProblem as error:
             first = first or error
             values = {k: v(str) if callable(v) else v for k, v in error.values.items()}

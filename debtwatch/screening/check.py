@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from debtwatch.rules.rulebook import Bilingual
+from debtwatch.rules.rulebook import Bilingual, Rulebook
 from debtwatch.screening.sentence import Sentence
 
 #: H: reject. D: defer. C: conditions. I: information.
@@ -72,6 +72,31 @@ class Check:
     def counts(self) -> bool:
         """Whether it weighs on the decision: it failed or could not run."""
         return self.status in {"failed", "na"} and self.severity != "I"
+
+
+#: Source of a check whose cut-off is ours.
+OURS = Bilingual(
+    zh="本工具口径（models/screening.toml）", en="Our own cut-off (models/screening.toml)"
+)
+
+
+def cited(book: Rulebook | None, *positions: int) -> Bilingual:
+    """Clauses behind a rulebook, joined: by their place in it, or all; ours without a rulebook.
+
+    Parameters
+    ----------
+    book : Rulebook or None
+    positions : int
+    """
+    if book is None:
+        return OURS
+    clauses = book.legal_source
+    return joined(*([clauses[k] for k in positions if k < len(clauses)] or clauses))
+
+
+def joined(*sources: Bilingual) -> Bilingual:
+    """Join sources to one text."""
+    return Bilingual(zh="；".join(s.zh for s in sources), en="; ".join(s.en for s in sources))
 
 
 def severity_without_data(check: str) -> Severity:

@@ -24,6 +24,7 @@ from debtwatch.screening.sentence import (
     Share,
     Words,
 )
+from debtwatch.screening.settings import required_documents
 from debtwatch.screening.trials import Trials
 from debtwatch.screening.variants import scaled, with_tenor
 
@@ -308,10 +309,7 @@ def _documents(trials: Trials, found: _Found) -> Iterator[Condition]:
     if check is None:
         return
     text = N_("Bring the documents that are missing: {documents}.")
-    lists, stated = desk.settings.documents, case.project.documents
-    asked = [*lists.all]
-    asked += lists.special_bond if case.project.amount_of("special_bond") > 0 else ()
-    asked += lists.ppp if case.project.amount_of("ppp_private") > 0 else ()
+    asked, stated = required_documents(case.project, desk.settings), case.project.documents
     names = tuple(label_of(name) for name in asked if stated.get(name) is not True)
     details: dict[str, Detail] = {"documents": Words(names)}
     yield Condition("documents", Sentence(text, details), ("F8",), _before_start(trials))

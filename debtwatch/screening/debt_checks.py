@@ -11,9 +11,9 @@ import numpy as np
 from debtwatch.language import N_
 from debtwatch.rules.assess import lines_of
 from debtwatch.rules.expression import at_least, exceeds
-from debtwatch.rules.rulebook import Bilingual, Rulebook
+from debtwatch.rules.rulebook import Rulebook
 from debtwatch.screening.case import Case, InterestRatio, QuotaUse, TierChange
-from debtwatch.screening.check import Check, Severity, Status, severity_without_data
+from debtwatch.screening.check import OURS, Check, Severity, Status, cited, severity_without_data
 from debtwatch.screening.impact import ALREADY, ANYWAY, BROUGHT_FORWARD, CAUSED
 from debtwatch.screening.labels import label_of
 from debtwatch.screening.position import QUOTA, RESTRUCTURING, TIERS, WIDE
@@ -29,21 +29,12 @@ from debtwatch.screening.sentence import (
     Words,
 )
 
-OURS = Bilingual(
-    zh="本工具口径（models/screening.toml）", en="Our own cut-off (models/screening.toml)"
-)
 RED, ORANGE = 3, 2
 _LEDGER = {"general": N_("general"), "special": N_("special")}
 _SPENDING = {
     "general": N_("general budget expenditure"),
     "special": N_("government fund expenditure"),
 }
-
-
-def source_of(book: Rulebook) -> Bilingual:
-    """Clauses a rulebook rests on, joined."""
-    sources = book.legal_source or ()
-    return Bilingual(zh="；".join(s.zh for s in sources), en="; ".join(s.en for s in sources))
 
 
 def _na(check: str, book: Rulebook | None, *missing: str) -> Check:
@@ -55,7 +46,7 @@ def _na(check: str, book: Rulebook | None, *missing: str) -> Check:
         "na",
         severity_without_data(check),
         Sentence(text, {"fields": names}),
-        source_of(book) if book is not None else OURS,
+        cited(book),
         rulebook=book.reference if book is not None else "",
         ours=book is None,
         missing=missing,
@@ -71,7 +62,7 @@ def q1_quota(case: Case) -> Check:
     used = [q for q in case.impact.quotas if q.drawn > 0]
     if not used:
         text = N_("The project draws no government bonds, so no limit is used.")
-        return Check("Q1", "not_applicable", "I", Sentence(text), source_of(book),
+        return Check("Q1", "not_applicable", "I", Sentence(text), cited(book),
                      rulebook=book.reference)  # fmt: skip
     unknown = [q for q in used if math.isnan(q.balance) or math.isnan(q.limit)]
     known = [q for q in used if q not in unknown]
@@ -92,7 +83,7 @@ def q1_quota(case: Case) -> Check:
         "limit": Money(worst.limit),
     }
     return Check(
-        "Q1", "failed" if over else "passed", "H", Sentence(text, details), source_of(book),
+        "Q1", "failed" if over else "passed", "H", Sentence(text, details), cited(book),
         value=_quota_total(worst), threshold=worst.limit, operator=">", unit="money",
         rulebook=book.reference,
     )  # fmt: skip
@@ -110,7 +101,7 @@ def r1_restructuring(case: Case) -> Check:
     book = case.rulebooks[RESTRUCTURING]
     if case.government.level not in book.levels:
         text = N_("The condition addresses cities and counties only.")
-        return Check("R1", "not_applicable", "I", Sentence(text), source_of(book),
+        return Check("R1", "not_applicable", "I", Sentence(text), cited(book),
                      rulebook=book.reference)  # fmt: skip
     graded = [_interest_grade(case, ratio) for ratio in case.impact.interest]
     found = [g for g in graded if g is not None]
@@ -161,7 +152,7 @@ def _interest_grade(case: Case, ratio: InterestRatio) -> Check | None:
     }
     return Check(
         "R1", "failed" if hit else "passed", grave if hit else "I",
-        Sentence(texts[key], details), source_of(book), value=float(ratio.with_[worst]),
+        Sentence(texts[key], details), cited(book), value=float(ratio.with_[worst]),
         threshold=line.value, operator=">", quarter=case.impact.first_quarter + worst,
         rulebook=book.reference,
     )  # fmt: skip
@@ -173,7 +164,7 @@ def r2_plan_started(case: Case) -> Check:
     started, expands = case.government.in_restructuring, case.project.expands
     if started is None:
         text = N_("Nobody has stated whether a restructuring plan has been started.")
-        return Check("R2", "na", "C", Sentence(text), source_of(book), rulebook=book.reference,
+        return Check("R2", "na", "C", Sentence(text), cited(book), rulebook=book.reference,
                      missing=("in_restructuring",))  # fmt: skip
     if started and expands is None:
         return _na("R2", book, "purpose")
@@ -183,7 +174,7 @@ def r2_plan_started(case: Case) -> Check:
         if hit
         else N_("No restructuring plan bars the project.")
     )
-    return Check("R2", "failed" if hit else "passed", "H", Sentence(text), source_of(book),
+    return Check("R2", "failed" if hit else "passed", "H", Sentence(text), cited(book),
                  value=float(hit), threshold=1.0, operator="==", unit="flag",
                  rulebook=book.reference)  # fmt: skip
 
@@ -218,7 +209,7 @@ def _tier_check(check: Literal["T1", "T3"], case: Case, change: TierChange, fami
     status: Status = "failed" if steps >= 1 else "passed"
     return Check(
         check, status, grave if steps >= 1 else "I", _tier_sentence(case, change, steps),
-        source_of(book), value=float(np.nanmax(change.path_with)),
+        cited(book), value=float(np.nanmax(change.path_with)),
         threshold=_line_entered(book, change), operator=">=", quarter=change.worst_quarter,
         rulebook=book.reference,
     )  # fmt: skip
@@ -295,7 +286,7 @@ def t2_tier_now(case: Case) -> Check:
     return Check(
         "T2", "failed" if hit else "passed",
         "D" if now.severity >= RED else "C" if hit else "I", Sentence(text, details),
-        source_of(book), value=case.impact.tier.value_now, threshold=_line_of(book, ORANGE),
+        cited(book), value=case.impact.tier.value_now, threshold=_line_of(book, ORANGE),
         operator=">=", quarter=case.government.quarter, rulebook=book.reference,
     )  # fmt: skip
 

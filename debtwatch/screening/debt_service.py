@@ -287,8 +287,8 @@ def project_flows(project: Project, first_quarter: int, quarters: int) -> Projec
     return ProjectFlows(
         debt={k: np.cumsum(drawn[k] - repaid[k]) for k in LEDGERS},
         drawn={k: np.cumsum(drawn[k]) for k in LEDGERS},
-        interest={k: _last_four(interest[k]) for k in LEDGERS},
-        fund_income=_last_four(earned),
+        interest={k: last_four(interest[k]) for k in LEDGERS},
+        fund_income=last_four(earned),
     )
 
 
@@ -301,7 +301,14 @@ def _without_past(project: Project, tranche: Tranche, past: int) -> Tranche:
     return replace(tranche, schedule=kept or ((project.start_quarter, 0.0),))
 
 
-def _last_four(flow: Array) -> Array:
+def last_four(flow: Array) -> Array:
+    """Sum a flow over the quarter and the three before; before the first there is nothing.
+
+    Examples
+    --------
+    >>> last_four(np.array([1.0, 1.0, 1.0, 1.0, 1.0])).tolist()
+    [1.0, 2.0, 3.0, 4.0, 4.0]
+    """
     total: Array = np.cumsum(flow)
     before: Array = np.concatenate([np.zeros(min(4, len(flow))), total[:-4]])
     return total - before

@@ -28,11 +28,7 @@ from debtwatch.screening.debt_service import LEDGERS, last_draw
 from debtwatch.screening.headroom import rooms_of, still_drawn, taken_room
 from debtwatch.screening.impact import (
     ALREADY,
-    ANYWAY,
-    BROUGHT_FORWARD,
-    CAUSED,
     NO_DATA,
-    NO_EFFECT,
     first_breach,
     judge,
 )
@@ -49,8 +45,6 @@ from debtwatch.screening.project import Project
 from debtwatch.screening.settings import ScreeningSettings
 
 Array = NDArray[np.float64]
-EFFECTS = (CAUSED, BROUGHT_FORWARD, ANYWAY, ALREADY, NO_EFFECT, NO_DATA)
-_ONE_UNIT = np.zeros(1, dtype=np.intp)
 
 
 def impact_of(
@@ -278,23 +272,13 @@ def _liquidity(position: Position, project: Project, pair: Pair) -> tuple[float,
 
 
 def _sanbao(position: Position, pair: Pair) -> tuple[float, int | None]:
-    """Least capacity left after general debt service, top-ups and the three guarantees.
-
-    The guarantees are held at their latest yearly amount.
-    """
-    guarantees = position.now.get("sanbao_expenditure", float("nan"))
-    capacity = pair.with_.get("general_capacity")
-    if capacity is None or np.isnan(guarantees):
+    """Least capacity left after general debt service, top-ups and the three guarantees."""
+    left = position.left_above_guarantees(pair.with_.get("general_capacity"))
+    if left is None:
         return float("nan"), None
-    service = np.cumsum(position.general_service)
-    service[4:] -= service[:-4].copy()
-    left = capacity - service - pair.top_ups - guarantees
-    skipped = min(3, position.quarters - 1)  # sums of four quarters ahead only
-    left = left[skipped:]
-    if np.isnan(left).all():
-        return float("nan"), None
+    left = left - pair.top_ups
     worst = int(np.nanargmin(left))
-    return float(left[worst]), position.first_quarter + skipped + worst
+    return float(left[worst]), position.first_quarter + worst
 
 
 def _province(

@@ -20,7 +20,15 @@ from debtwatch.rules.assess import assess, band_codes
 from debtwatch.rules.expression import evaluate, exceeds, parse
 from debtwatch.rules.rulebook import Band, Bilingual, Rulebook
 from debtwatch.screening.case import Case
-from debtwatch.screening.check import SEVERITIES, Check, Severity, severity_without_data
+from debtwatch.screening.check import (
+    OURS,
+    SEVERITIES,
+    Check,
+    Severity,
+    cited,
+    joined,
+    severity_without_data,
+)
 from debtwatch.screening.labels import label_of
 from debtwatch.screening.ppp import largest_share
 from debtwatch.screening.project import GRANTS, Project, Tranche
@@ -34,6 +42,7 @@ from debtwatch.screening.sentence import (
     Word,
     Words,
 )
+from debtwatch.screening.settings import required_documents
 
 Details = dict[str, Detail]
 
@@ -46,7 +55,6 @@ FEWEST_OTHERS = 5
 #: Share of expenditure that is next to nothing and still more than the tolerance of comparisons.
 SLIVER = 1e-7
 
-OURS = Bilingual(zh="本工具口径", en="A cut-off of this tool")
 NO_HIDDEN_DEBT = Bilingual(
     zh="国发〔2014〕43号；《政府投资条例》（国务院令第712号）第五条、第二十二条",
     en="State Council document (2014) No. 43; Government Investment Regulations (Decree No. 712), "
@@ -75,12 +83,12 @@ def hidden_debt(case: Case) -> Check:
     project = case.project
     hits, by_partnership = _hidden_features(project, _new_mechanism(case))
     book, ppp = (case.rulebooks.get(f) for f in (GUARDRAILS, PPP))
-    source = _law(book, 0, 1) if book else NO_HIDDEN_DEBT
+    source = cited(book, 0, 1) if book else NO_HIDDEN_DEBT
     reference = _reference(book)
     if by_partnership and ppp:
-        mechanism = _law(ppp, 2)
+        mechanism = cited(ppp, 2)
         only = len(hits) == 1
-        source = mechanism if only else _joined(source, mechanism)
+        source = mechanism if only else joined(source, mechanism)
         reference = ppp.reference if only else reference
     one = Check(
         "F1", "passed", "I", Sentence(N_("Nothing in the financing looks like hidden debt.")),
@@ -170,7 +178,7 @@ def capital_floor(case: Case) -> Check:
         "F2", "passed", "I",
         Sentence(N_("Project capital is {value}, not lower than the minimum of {floor} for "
                     "{sector}."), details),
-        _law(book), ratio, floor, "<", rulebook=book.reference,
+        cited(book), ratio, floor, "<", rulebook=book.reference,
     )  # fmt: skip
     band = _band(book, "capital_gap", float(result.values["capital_gap"]))
     if band is None:
@@ -203,7 +211,7 @@ def equity_like_share(case: Case) -> Check:
         return _no_rulebook("F3", CAPITAL)
     likes = sum(t.equity_like for t in project.financing)
     if project.capital <= 0:
-        return _not_applicable("F3", N_("The project has no capital to look into."), _law(book))
+        return _not_applicable("F3", N_("The project has no capital to look into."), cited(book))
     share = likes / project.capital
     line = _edge(book, "equity_like_share", "gt")
     details: Details = {"value": Share(share, 2), "line": Share(line, 0)}
@@ -211,7 +219,7 @@ def equity_like_share(case: Case) -> Check:
         "F3", "passed", "I",
         Sentence(N_("Perpetuals and the like are {value} of project capital, within {line}."),
                  details),
-        _law(book), share, line, ">", rulebook=book.reference,
+        cited(book), share, line, ">", rulebook=book.reference,
     )  # fmt: skip
     if _named(book, "equity_like_share", share) != "fail":
         return one
@@ -228,7 +236,7 @@ def negative_list(case: Case) -> Check:
     if book is None:
         return _no_rulebook("F4", BOND)
     if not _special_bonds(project):
-        return _not_applicable("F4", N_("No special bond is asked for."), _law(book, 2))
+        return _not_applicable("F4", N_("No special bond is asked for."), cited(book, 2))
     flags, income = project.flags, project.operation.has_income
     by_sector = case.sector is not None and case.sector.negative_list
     found = {
@@ -241,7 +249,7 @@ def negative_list(case: Case) -> Check:
     one = Check(
         "F4", "passed", "I",
         Sentence(N_("The project has income and is not on the negative list of special bonds.")),
-        _law(book, 0, 2), 0.0, 0.0, ">", "flag", rulebook=book.reference,
+        cited(book, 0, 2), 0.0, 0.0, ">", "flag", rulebook=book.reference,
     )  # fmt: skip
     if hits:
         sentence = Sentence(
@@ -269,7 +277,7 @@ def self_balance(case: Case) -> Check:
     project, book, finance = case.project, case.rulebooks.get(BOND), case.finance
     if book is None:
         return _no_rulebook("F5", BOND)
-    source = _law(book, 0)
+    source = cited(book, 0)
     if not _repaid_by_income(project):
         return _not_applicable("F5", N_("No debt has to be repaid out of income."), source)
     values = {"bond_coverage": finance.bond_coverage} if _special_bonds(project) else {}
@@ -395,14 +403,14 @@ def tenor(case: Case) -> Check:
         return _no_rulebook("F7", BOND)
     bonds = _special_bonds(project)
     if not bonds:
-        return _not_applicable("F7", N_("No special bond is asked for."), _law(book, 1))
+        return _not_applicable("F7", N_("No special bond is asked for."), cited(book, 1))
     longest = max(t.tenor_years for t in bonds)
     details: Details = {"tenor": Number(longest, 1), "life": Number(project.life_years, 1)}
     one = Check(
         "F7", "passed", "I",
         Sentence(N_("The special bond runs {tenor} years, within the project's life of {life}."),
                  details),
-        _law(book, 1), longest, project.life_years, ">", "number", rulebook=book.reference,
+        cited(book, 1), longest, project.life_years, ">", "number", rulebook=book.reference,
     )  # fmt: skip
     if _named(book, "tenor_gap", longest - project.life_years) != "fail":
         return one
@@ -415,16 +423,14 @@ def tenor(case: Case) -> Check:
 
 def documents(case: Case) -> Check:
     """F8: required documents by kind of financing; one that is not stated counts as missing."""
-    project, lists = case.project, case.settings.documents
-    required = list(lists.all)
+    project = case.project
+    required = required_documents(project, case.settings)
     bond = case.rulebooks.get(BOND) if _special_bonds(project) else None
-    required += lists.special_bond if _special_bonds(project) else ()
-    required += lists.ppp if _partnerships(project) else ()
     lacking = [d for d in required if project.documents.get(d) is False]
     unsaid = [d for d in required if project.documents.get(d) is None]
     one = Check(
         "F8", "passed", "I", Sentence(N_("All required documents are there.")),
-        _joined(DOCUMENTS_NEEDED, _law(bond, 0)) if bond else DOCUMENTS_NEEDED,
+        joined(DOCUMENTS_NEEDED, cited(bond, 0)) if bond else DOCUMENTS_NEEDED,
         float(len(lacking) + len(unsaid)), 0.0, ">", "number",
         rulebook=_reference(bond), ours=True, missing=tuple(unsaid),
     )  # fmt: skip
@@ -553,7 +559,7 @@ def partnership_share(case: Case) -> Check:
     if book is None:
         return _no_rulebook("E2", PPP)
     if not partnerships:
-        return _not_applicable("E2", N_("No partnership is part of the financing."), _law(book))
+        return _not_applicable("E2", N_("No partnership is part of the financing."), cited(book))
     share, year, lacking = _known_share(case)
     pays = {t.payment for t in partnerships}
     known = {"government_pay_project": "government_pay" in pays} if "" not in pays else {}
@@ -566,7 +572,7 @@ def partnership_share(case: Case) -> Check:
         "E2", "passed", "I",
         Sentence(N_("All partnerships together take {value} of general budget expenditure in their "
                     "largest year, within {line}."), details),
-        _law(book, 0, 1), share, threshold, ">",
+        cited(book, 0, 1), share, threshold, ">",
         quarter=None if year is None else 4 * year + 3, rulebook=book.reference,
     )  # fmt: skip
     if outcome not in {"no_new_ppp", "no_new_government_pay"} and (lacking or not known):
@@ -678,19 +684,6 @@ def _edge(book: Rulebook, indicator: str, side: str, *, band: str | None = None)
     bands = book.indicator_named(indicator).bands
     one = next(b for b in bands if band is None or b.band == band)
     return float(getattr(one, side))
-
-
-def _law(book: Rulebook | None, *positions: int) -> Bilingual:
-    """Clauses behind a rulebook, by their place in it; all of them by default."""
-    if book is None:
-        return OURS
-    clauses = book.legal_source
-    chosen = [clauses[k] for k in positions if k < len(clauses)]
-    return _joined(*(chosen or clauses))
-
-
-def _joined(*sources: Bilingual) -> Bilingual:
-    return Bilingual(zh="；".join(s.zh for s in sources), en="; ".join(s.en for s in sources))
 
 
 def _reference(book: Rulebook | None) -> str:

@@ -16,14 +16,21 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from debtwatch.rules.assess import Line, indicator_value, lines_of
+from debtwatch.rules.assess import Line, lines_of
 from debtwatch.rules.rulebook import Bilingual, Indicator, Rulebook
 from debtwatch.screening.breach import critical_scale, tolerated
 from debtwatch.screening.case import Room
 from debtwatch.screening.debt_service import LEDGERS, draws_of
 from debtwatch.screening.impact import floor_headroom, headroom
 from debtwatch.screening.pair import Pair
-from debtwatch.screening.position import PPP, RESTRUCTURING, TIERS, Position, headline_of, next_line
+from debtwatch.screening.position import (
+    PPP,
+    RESTRUCTURING,
+    TIERS,
+    Position,
+    headline_of,
+    partnership_cap,
+)
 from debtwatch.screening.project import LEDGER_OF, Project
 from debtwatch.screening.settings import ScreeningSettings
 
@@ -80,7 +87,7 @@ def rooms_of(
 def _tier_rooms(position: Position, pair: Pair) -> list[Room]:
     book = position.rulebooks[TIERS]
     headline = headline_of(book)
-    now = np.asarray(indicator_value(headline, position.now))
+    now = np.asarray(position.value_now)
     if np.isnan(now):
         return []
     return [
@@ -183,12 +190,8 @@ def bond_rate(position: Position, project: Project) -> float:
 
 def _ppp_room(position: Position, project: Project) -> Room:
     """Find the commitments a year that still fit under the cap."""
-    book = position.rulebooks[PPP]
-    indicator = book.indicator_named("ppp_share")
-    cap = max(b.gt for b in indicator.bands if b.gt is not None)
-    share = position.government.ppp_share
-    spent = position.now.get("gpb_expenditure", math.nan)
-    room = math.nan if share is None else (cap - share) * spent
+    cap = partnership_cap(position.rulebooks[PPP])
+    room = position.partnership_share_left * position.now.get("gpb_expenditure", math.nan)
     own = max(project.ppp_commitments.values(), default=0.0)
     scale = math.inf if own <= 0 else max(room, 0.0) / own
     printed = None if math.isnan(room) else floor_headroom(room, inclusive=False)
@@ -197,31 +200,23 @@ def _ppp_room(position: Position, project: Project) -> Room:
 
 def _sanbao_room(position: Position, project: Project, pair: Pair) -> Room:
     """Debt whose yearly service is the capacity left after service and the three guarantees."""
-    guarantees = position.now.get("sanbao_expenditure", math.nan)
-    capacity = pair.without.get("general_capacity")
-    if capacity is None or math.isnan(guarantees):
-        return Room("sanbao", _SANBAO, None, math.nan, None, math.nan, None)
-    service = np.cumsum(position.general_service)
-    service[4:] -= service[:-4].copy()
-    skipped = min(3, position.quarters - 1)
-    left = (capacity - service - guarantees)[skipped:]
-    if np.isnan(left).all():
+    left = position.left_above_guarantees(pair.without.get("general_capacity"))
+    if left is None:
         return Room("sanbao", _SANBAO, None, math.nan, None, math.nan, None)
     at = int(np.nanargmin(left))
     rate = bond_rate(position, project)
     years = max((round(t.tenor_years) for t in project.financing if t.is_debt), default=10)
     annuity = rate / -math.expm1(-years * math.log1p(rate)) if rate > 0 else 1 / years
     supremum = float(left[at]) / annuity
-    taken = pair.top_ups[skipped:]
-    scale = float(critical_scale(left, taken)) if supremum > 0 else 0.0
+    scale = float(critical_scale(left, pair.top_ups)) if supremum > 0 else 0.0
     return Room(
         "sanbao",
         _SANBAO,
-        guarantees,
+        position.now["sanbao_expenditure"],
         supremum,
         floor_headroom(supremum, inclusive=False),
         scale,
-        position.first_quarter + skipped + at,
+        position.first_quarter + at,
     )
 
 
@@ -229,7 +224,7 @@ def _tolerance_room(position: Position, pair: Pair, settings: ScreeningSettings)
     """Debt and scale that leave the probability of breach at the tolerance."""
     book = position.rulebooks[TIERS]
     headline = headline_of(book)
-    line = next_line(book, float(np.asarray(indicator_value(headline, position.now))))
+    line = position.next_line
     if line is None or not position.paths:
         return None
     own = settings.impact

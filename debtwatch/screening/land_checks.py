@@ -17,7 +17,7 @@ from debtwatch.rules.assess import Assessment, assess
 from debtwatch.rules.expression import exceeds
 from debtwatch.rules.rulebook import UNKNOWN, Bilingual, Rulebook
 from debtwatch.screening.case import Case
-from debtwatch.screening.check import Check, Severity, severity_without_data
+from debtwatch.screening.check import OURS, Check, Severity, cited, severity_without_data
 from debtwatch.screening.labels import label_of
 from debtwatch.screening.population import Population
 from debtwatch.screening.project import Need
@@ -27,9 +27,6 @@ from debtwatch.screening.settings import ScreeningSettings
 OPINIONS = "cn-county-2022-guardrails"
 KEY_PROVINCES = "cn-key-provinces"
 _GRADES: dict[int, Severity] = {3: "H", 2: "D", 1: "C", 0: "I"}
-_OURS = Bilingual(
-    zh="本工具口径（models/screening.toml）", en="Our own cut-off (models/screening.toml)"
-)
 _OFFSET = Bilingual(
     zh="《中华人民共和国土地管理法》占用耕地补偿制度；2022年县城意见坚守耕地底线",
     en="Land Administration Law, compensation for cultivated land; the 2022 Opinions on county "
@@ -53,20 +50,13 @@ _ELSE: dict[str, Any] = {
 # -- shape of a result ---------------------------------------------------------------------------
 
 
-def _cites(book: Rulebook | None) -> Bilingual:
-    if book is None:
-        return _OURS
-    texts = book.legal_source
-    return Bilingual(zh="；".join(t.zh for t in texts), en="; ".join(t.en for t in texts))
-
-
 def _result(
     check: str, status: Any, severity: Severity, sentence: Sentence, *, book: Rulebook | None,
     source: Bilingual | None = None, **more: Any,
 ) -> Check:  # fmt: skip
     reference = book.reference if book is not None else ""
     return Check(
-        check, status, severity, sentence, source or _cites(book), rulebook=reference, **more
+        check, status, severity, sentence, source or cited(book), rulebook=reference, **more
     )
 
 
@@ -114,7 +104,7 @@ def l1_basic_farmland(case: Case) -> Check:
     """L1: permanent basic farmland is not built on."""
     book, land = _opinions(case), case.project.land
     if book is None:
-        return _not_in_force("L1", _OURS)
+        return _not_in_force("L1", OURS)
     area, total = _known(land.permanent_basic_farmland_ha), _known(land.total_ha)
     if area is None and total == 0:
         return _aside("L1", N_("The project takes no land."), book)
@@ -137,7 +127,7 @@ def l2_red_line(case: Case) -> Check:
     """L2: nothing is built inside the ecological red line."""
     book, inside = _opinions(case), case.project.land.ecological_red_line
     if book is None:
-        return _not_in_force("L2", _OURS)
+        return _not_in_force("L2", OURS)
     if inside is None:
         return _lacks("L2", book, "land.ecological_red_line", unit="flag")
     grade = _flag_grade(book, "inside_ecological_red_line", "hard_flags", inside)
@@ -160,7 +150,7 @@ def l3_urban_boundary(case: Case) -> Check:
     """L3: a project lies inside the urban development boundary, or may lie outside."""
     book, inside = _opinions(case), case.project.land.inside_urban_boundary
     if book is None:
-        return _not_in_force("L3", _OURS)
+        return _not_in_force("L3", OURS)
     by_kind = case.sector is not None and case.sector.boundary_exempt
     if inside is not True and (by_kind or case.project.flags.boundary_exempt is True):
         text = (
@@ -214,7 +204,7 @@ def l5_land_approval(case: Case) -> Check:
     """L5: the use of the land is approved."""
     book, land = _opinions(case), case.project.land
     if book is None:
-        return _not_in_force("L5", _OURS)
+        return _not_in_force("L5", OURS)
     if _known(land.total_ha) == 0:
         return _aside("L5", N_("The project takes no land."), book)
     if land.land_use_approval is None:
@@ -245,7 +235,7 @@ def g1_change_of_status(case: Case) -> Check:
     """G1: a project does not serve to turn the county into a city or district."""
     book, converts = _opinions(case), case.project.flags.county_to_city
     if book is None:
-        return _not_in_force("G1", _OURS)
+        return _not_in_force("G1", OURS)
     if not _is_county(case, book):
         return _aside("G1", N_("The Opinions on county towns address counties only."), book)
     if converts is None:
@@ -390,7 +380,7 @@ def p1_losing_people(case: Case) -> Check:
     """P1: a county that loses people does not expand beyond what its residents need."""
     book = _opinions(case)
     if book is None:
-        return _not_in_force("P1", _OURS)
+        return _not_in_force("P1", OURS)
     loses, expands = loses_people(case), case.project.expands
     aside = _p1_aside(case, book)
     if aside is not None:
@@ -453,8 +443,8 @@ def _p1_found(case: Case, book: Rulebook, base: float, grade: Severity) -> Check
             )
         )
     source = Bilingual(
-        zh=_cites(book).zh + "；供给为需求1.10倍的界线为本工具口径",
-        en=_cites(book).en + "; the line of 1.10 times need is ours",
+        zh=cited(book).zh + "；供给为需求1.10倍的界线为本工具口径",
+        en=cited(book).en + "; the line of 1.10 times need is ours",
     )
     return _result(
         "P1", "failed", grade, Sentence(text, details), book=book, source=source, value=base,
@@ -490,7 +480,7 @@ def p2_over_provision(case: Case) -> Check:
     """P2: supply after the project is not far above what residents need."""
     book = _opinions(case)
     if book is None:
-        return _not_in_force("P2", _OURS)
+        return _not_in_force("P2", OURS)
     if _adds_nothing(case):
         return _aside("P2", N_("The project adds no capacity."), book)
     base, _ = _ratios(case)
@@ -556,7 +546,7 @@ def k1_key_province(case: Case) -> Check:
     """K1: what the key provinces may not build in principle."""
     book = case.rulebooks.get(KEY_PROVINCES)
     if book is None:
-        return _not_in_force("K1", _OURS)
+        return _not_in_force("K1", OURS)
     inputs = _key_inputs(case)
     assessed = assess(book, inputs)
     outcome = str(assessed.outcome_ids())

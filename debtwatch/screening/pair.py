@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from debtwatch.rules.capacity import rule_inputs
-from debtwatch.screening.debt_service import ProjectFlows, project_flows
+from debtwatch.screening.debt_service import ProjectFlows, last_four, project_flows
 from debtwatch.screening.impact import add_flows
 from debtwatch.screening.position import Position
 from debtwatch.screening.project import Project
@@ -71,6 +71,4 @@ def _by_quarter(project: Project, yearly: Sequence[float], position: Position) -
         for quarter in range(shift + 4 * year, shift + 4 * year + 4):
             if 0 <= quarter < len(flow):
                 flow[quarter] += amount / 4
-    total = np.cumsum(flow)
-    total[4:] -= total[:-4].copy()
-    return total
+    return last_four(flow)

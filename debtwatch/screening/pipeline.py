@@ -53,7 +53,7 @@ class Pipeline:
 
 
 def read_pipelines(paths: Sequence[Path], *, last_quarter: int) -> tuple[Pipeline, ...]:
-    """Read several files of projects; a code that an earlier file uses is a fault of the later.
+    """Read several files of projects, see :func:`apart`.
 
     Parameters
     ----------
@@ -66,16 +66,25 @@ def read_pipelines(paths: Sequence[Path], *, last_quarter: int) -> tuple[Pipelin
     DataProblem
         When a file cannot be read.
     """
+    return apart([read_pipeline(path, last_quarter=last_quarter) for path in paths])
+
+
+def apart(pipelines: Sequence[Pipeline]) -> tuple[Pipeline, ...]:
+    """Keep a code for the first file that uses it; in a later file it is a fault.
+
+    Parameters
+    ----------
+    pipelines : sequence of Pipeline
+    """
     owner: dict[str, str] = {}
-    pipelines: list[Pipeline] = []
-    for path in paths:
-        one = read_pipeline(path, last_quarter=last_quarter)
+    result: list[Pipeline] = []
+    for one in pipelines:
         twice = [p for p in one.projects if p.code in owner]
         problems = [_used_in(owner[p.code], p, one) for p in twice]
-        owner |= {p.code: path.name for p in one.projects if p.code not in owner}
+        owner |= {p.code: one.path.name for p in one.projects if p.code not in owner}
         kept = tuple(p for p in one.projects if p not in twice)
-        pipelines.append(replace(one, projects=kept, problems=(*one.problems, *problems)))
-    return tuple(pipelines)
+        result.append(replace(one, projects=kept, problems=(*one.problems, *problems)))
+    return tuple(result)
 
 
 def _used_in(other: str, project: Project, pipeline: Pipeline) -> Problem:

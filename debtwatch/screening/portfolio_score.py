@@ -19,20 +19,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from debtwatch.language import N_
 from debtwatch.screening.coverage import Finance
 from debtwatch.screening.project import Need, Project
-from debtwatch.screening.settings import ScreeningSettings
+from debtwatch.screening.settings import ScreeningSettings, required_documents
 
 WAN = 1e4
-#: Criteria in order of the settings, and their names.
-CRITERIA = {
-    "need_gap": N_("Service need gap"),
-    "economic_value": N_("Economic value per yuan of debt"),
-    "residents": N_("Residents served per unit of investment"),
-    "readiness": N_("Readiness of documents"),
-    "climate_food_water": N_("Climate, food or water"),
-}
 #: Criteria that are measured against the largest among the candidates.
 _RELATIVE = ("economic_value", "residents")
 
@@ -94,12 +85,7 @@ def missing_share(need: Need, residents: float | None) -> float | None:
 
 def readiness(project: Project, settings: ScreeningSettings) -> float | None:
     """Share of the documents required that exist; None when no word is said of any of them."""
-    kinds = settings.documents
-    required = set(kinds.all)
-    if project.amount_of("special_bond") > 0:
-        required |= set(kinds.special_bond)
-    if project.amount_of("ppp_private") > 0:
-        required |= set(kinds.ppp)
+    required = set(required_documents(project, settings))
     stated = [project.documents.get(name) for name in required]
     if not required or all(answer is None for answer in stated):
         return None

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from debtwatch.panel.panel import Panel
-from debtwatch.rules.assess import Line, lines_of
+from debtwatch.rules.assess import Line, indicator_value, lines_of
 from debtwatch.rules.capacity import CAPACITY, Basis, history_inputs, rule_inputs
 from debtwatch.rules.expression import TOLERANCE
 from debtwatch.rules.rulebook import Bilingual, Indicator, Rulebook
 from debtwatch.screening.breach import breached_by
 from debtwatch.screening.case import Government
+from debtwatch.screening.debt_service import last_four
 from debtwatch.screening.impact import balances_at, headroom
 from debtwatch.sustainability.accounts import LEDGERS, Outlook
 
@@ -174,6 +175,45 @@ class Position:
             )
         return np.asarray(self.kept[key])
 
+    @cached_property
+    def value_now(self) -> float:
+        """Headline indicator at the quarter of the accounts; NaN where missing."""
+        headline = headline_of(self.rulebooks[TIERS])
+        return float(np.asarray(indicator_value(headline, self.now)))
+
+    @property
+    def next_line(self) -> Line | None:
+        """First line of the tiers that the government has not crossed; None beyond the last."""
+        return next_line(self.rulebooks[TIERS], self.value_now)
+
+    def left_above_guarantees(self, capacity: Array | None) -> Array | None:
+        """General capacity left after general debt service and the three guarantees, yuan a year.
+
+        The guarantees are held at their latest yearly amount.
+
+        Parameters
+        ----------
+        capacity : ndarray or None, shape (quarters,)
+            General capacity over four quarters, with or without a project.
+
+        Returns
+        -------
+        ndarray or None
+            NaN in the first three quarters, whose sums are no years ahead; None without figures.
+        """
+        guarantees = self.now.get("sanbao_expenditure", np.nan)
+        if capacity is None or np.isnan(guarantees):
+            return None
+        left = capacity - last_four(self.general_service) - guarantees
+        left[: min(3, self.quarters - 1)] = np.nan
+        return None if np.isnan(left).all() else np.asarray(left)
+
+    @property
+    def partnership_share_left(self) -> float:
+        """Share of general expenditure that new partnerships may still take; NaN if not known."""
+        share = self.government.ppp_share
+        return np.nan if share is None else partnership_cap(self.rulebooks[PPP]) - share
+
     @property
     def capacity_now(self) -> float:
         """Fiscal capacity of the last four quarters, yuan."""
@@ -183,6 +223,12 @@ class Position:
 def headline_of(book: Rulebook) -> Indicator:
     """Find the indicator whose bands are the levels."""
     return book.indicator_named(book.headline or book.indicator[0].id)
+
+
+def partnership_cap(book: Rulebook) -> float:
+    """Highest line of the rulebook on partnerships: a share of general expenditure."""
+    bands = book.indicator_named("ppp_share").bands
+    return max(b.gt for b in bands if b.gt is not None)
 
 
 def next_line(book: Rulebook, value: float) -> Line | None:

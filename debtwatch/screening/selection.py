@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from debtwatch.rules.assess import Line, indicator_value, lines_of
+from debtwatch.rules.assess import lines_of
 from debtwatch.rules.capacity import CAPACITY
 from debtwatch.screening.breach import breached_by
 from debtwatch.screening.decision import Screened
@@ -18,7 +18,7 @@ from debtwatch.screening.impact import headroom
 from debtwatch.screening.portfolio import Portfolio, choose_portfolio, choose_with_chance
 from debtwatch.screening.portfolio_rows import Limits, candidates_of, need_rooms_of
 from debtwatch.screening.portfolio_score import missing_service, missing_share, scores_of
-from debtwatch.screening.position import PPP, RESTRUCTURING, TIERS, Position, headline_of, next_line
+from debtwatch.screening.position import RESTRUCTURING, Position
 from debtwatch.screening.project import Project
 from debtwatch.screening.trials import OF_DEBT, hard_failures
 
@@ -89,7 +89,7 @@ def portfolio_of(desk: Desk, screened: Sequence[Screened]) -> Portfolio | None:
 
 def _breach(position: Position, desk: Desk, debt: Array, capacity: Array) -> float:
     """Probability of breach of the next line with debt and capacity added."""
-    line = _line(position)
+    line = position.next_line
     if line is None:
         return float("nan")
     own = desk.settings.impact
@@ -98,11 +98,6 @@ def _breach(position: Position, desk: Desk, debt: Array, capacity: Array) -> flo
         position.room_on_paths(line), taken, inclusive=line.inclusive, consecutive=own.consecutive
     )
     return float(hits[-1].mean())
-
-
-def _line(position: Position) -> Line | None:
-    book = position.rulebooks[TIERS]
-    return next_line(book, float(np.asarray(indicator_value(headline_of(book), position.now))))
 
 
 def residents_of(one: Screened) -> float | None:
@@ -128,7 +123,7 @@ def limits_of(desk: Desk, position: Position, candidates: Sequence[Screened]) ->
         Cut to the quarters that count.
     candidates : sequence of Screened
     """
-    line, money = _line(position), position.inputs
+    line, money = position.next_line, position.inputs
     if line is None or not {"debt_balance", CAPACITY} <= set(money):
         return None
     capacity, debt = money[CAPACITY][0], money["debt_balance"][0]
@@ -194,26 +189,17 @@ def _years(position: Position) -> NDArray[np.int_]:
 
 def _partnerships(position: Position) -> Array | None:
     """Yearly commitments that still fit under the cap on partnerships."""
-    share = position.government.ppp_share
     spending = position.inputs.get("gpb_expenditure")
-    if share is None or spending is None:
+    if spending is None or np.isnan(position.partnership_share_left):
         return None
-    indicator = position.rulebooks[PPP].indicator_named("ppp_share")
-    cap = max(b.gt for b in indicator.bands if b.gt is not None)
-    return _by_year(position, (cap - share) * spending[0])
+    return _by_year(position, position.partnership_share_left * spending[0])
 
 
 def _guarantees(position: Position) -> Array | None:
     """Yearly capacity left after general debt service and the three guarantees."""
-    guarantees = position.now.get("sanbao_expenditure", np.nan)
     capacity = position.inputs.get("general_capacity")
-    if np.isnan(guarantees) or capacity is None:
-        return None
-    service = np.cumsum(position.general_service)
-    service[4:] -= service[:-4].copy()
-    left = capacity[0] - service - guarantees
-    left[: min(3, position.quarters - 1)] = np.inf  # sums of four quarters ahead only
-    return _by_year(position, left)
+    left = position.left_above_guarantees(None if capacity is None else capacity[0])
+    return None if left is None else _by_year(position, np.where(np.isnan(left), np.inf, left))
 
 
 def _by_year(position: Position, values: Array) -> Array:

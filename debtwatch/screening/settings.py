@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from debtwatch import resources
 from debtwatch.errors import ModelProblem
 from debtwatch.language import N_
+from debtwatch.screening.project import Project
 
 
 class _Part(BaseModel):
@@ -155,6 +156,20 @@ class ScreeningSettings(_Part):
     remedy: RemedySettings
     portfolio: PortfolioSettings
     documents: DocumentSettings
+
+
+def required_documents(project: Project, settings: ScreeningSettings) -> tuple[str, ...]:
+    """List the documents that a project needs by its kinds of financing.
+
+    Parameters
+    ----------
+    project : Project
+    settings : ScreeningSettings
+    """
+    kinds = settings.documents
+    bond = kinds.special_bond if project.amount_of("special_bond") > 0 else ()
+    partnership = kinds.ppp if project.amount_of("ppp_private") > 0 else ()
+    return tuple(dict.fromkeys((*kinds.all, *bond, *partnership)))
 
 
 @cache

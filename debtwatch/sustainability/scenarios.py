@@ -37,8 +37,6 @@ LARGEST: Mapping[Driver, float] = {
 }  # fmt: skip
 #: Largest size in standard deviations, and the largest scale of a reverse stress test.
 LARGEST_DEVIATIONS = 8.0
-#: Drivers whose shocks can be given in standard deviations of the government's own history.
-WITH_DEVIATION = ("own_revenue", "spending")
 _COURSE = {"quarters", "build_up", "recovery", "recovery_quarters"}
 _OPTIONS: Mapping[Driver, set[str]] = {
     "own_revenue": {"size", "sd", "floor", *_COURSE},
