@@ -473,6 +473,7 @@ def _consequence(case: Case) -> Consequence:
         stressed_with=_level(impact.stressed_with),
         stressed_by=said_name(impact.stressed_by) if impact.stressed_by else None,
         liquidity=_number(impact.liquidity),
+        liquidity_quarter=quarter_or_none(impact.liquidity_quarter),
         sanbao_margin=_number(impact.sanbao_margin),
         sanbao_quarter=quarter_or_none(impact.sanbao_quarter),
         province_before=_number(impact.province_before),

@@ -231,6 +231,7 @@ class Consequence:
     stressed_with: Level | None = says("worst level under stress with it")
     stressed_by: Said | None = says("scenario of that level")
     liquidity: float | None = says("financing need of four quarters over capacity", "decimal")
+    liquidity_quarter: str | None = says("first of those quarters")
     sanbao_margin: float | None = says(
         "smallest yearly capacity left after service and the three guarantees", "yuan"
     )

@@ -47,7 +47,7 @@ CHECK_NAMES = {
     "B1": N_("Probability of breach"),
     "B2": N_("Level under stress"),
     "S1": N_("Three guarantees"),
-    "S2": N_("Financing need of the year ahead"),
+    "S2": N_("Financing need of four quarters"),
     "K1": N_("Frozen kinds in key provinces"),
     "E1": N_("Economic value"),
     "E2": N_("Partnership commitments"),

@@ -195,7 +195,7 @@ def _monitor(trials: Trials, found: _Found) -> Iterator[Condition]:
         path = float(np.ceil(np.nanmax(case.impact.tier.path_with) * 100) / 100)
         ahead = path if path < room.line else 0.0
         details["ratio"] = Share(max(room.line - remedy.buffer, ahead), 0)
-    yield Condition("monitor", Sentence(text, details), answers, case.project.start_quarter)
+    yield Condition("monitor", Sentence(text, details), answers, _before_start(trials) + 1)
 
 
 # -- the project's own money -----------------------------------------------------------------------
