@@ -32,6 +32,7 @@ $(VENV)/ready-dev: $(VENV)/ready
 
 # Collect the texts of code and templates and merge them into the Chinese catalogue.
 messages: $(VENV)/ready-dev
+	@mkdir -p build
 	$(BIN)/pybabel -q extract -F babel.cfg -k N_ -k "_" --omit-header --sort-by-file --no-location --no-wrap -o build/debtwatch.pot .
 	$(BIN)/pybabel -q update -i build/debtwatch.pot -D debtwatch -d reports/templates/locales -l zh_Hans_CN --no-fuzzy-matching --no-wrap --ignore-obsolete
 

@@ -57,6 +57,17 @@ Capacity = Annotated[
     ),
 ]
 Method = Annotated[str, typer.Option(help=_("Shocks: auto, bootstrap, normal or student."))]
+SpecFile = Annotated[Path, typer.Argument(help=_("Specification of the classifier, TOML."))]
+Tables = Annotated[
+    list[Path] | None,
+    typer.Option(help=_("Table: csv, xlsx or parquet; several are joined.")),
+]
+OptionalStore = Annotated[
+    Path | None, typer.Option(help=_("Store of vintages, instead of tables."))
+]
+ClusterDraws = Annotated[
+    int, typer.Option(min=50, max=10_000, help=_("Draws of provinces for the intervals."))
+]
 MappingFile = Annotated[
     Path | None, typer.Option("--mapping", help=_("TOML file for headings that are not known."))
 ]
@@ -73,6 +84,25 @@ def demo(out: Out, lang: Lang = "zh") -> None:
     _print_problems(done.screening.problems)
     typer.echo(_("Open {path}").format(path=(done.memo / "index.html").resolve()))
     _leave(done.screening.problems)
+
+
+@app.command(
+    name="demo-process", help=_("Write a simulated county panel whose true risk is known.")
+)
+def demo_process(
+    out: Out,
+    *,
+    counties: Annotated[
+        int, typer.Option(min=30, max=29_970, help=_("Number of counties."))
+    ] = 1000,
+    quarters: Annotated[int, typer.Option(min=24, max=200, help=_("Number of quarters."))] = 48,
+    seed: Seed = 7,
+) -> None:
+    """Write the simulated panel and its oracle."""
+    from debtwatch.synthetic import write_process  # noqa: PLC0415
+
+    files = write_process(out, counties=counties, quarters=quarters, seed=seed)
+    typer.echo(_("Open {path}").format(path=files.readme.resolve()))
 
 
 @app.command(name="demo-counties", help=_("Write a synthetic county set, labelled so."))
@@ -186,6 +216,9 @@ def report(
     ] = False,
     lang: Lang = "zh",
     capacity: Capacity = None,
+    model: Annotated[
+        list[Path] | None, typer.Option(help=_("Folder of a trained classifier."))
+    ] = None,
     seed: Seed = 20260930,
 ) -> None:
     """Write a quarterly report."""
@@ -199,6 +232,7 @@ def report(
             as_of=_day(as_of) or _today(),
             out=out,
             projects=projects or [],
+            models=model or [],
             rulebooks=rulebook or [],
             units=unit or [],
             all_units=all_units,
@@ -500,6 +534,98 @@ def backtest_outlook(
         typer.echo(_("Open {path}").format(path=(out / "index.html").resolve()), err=as_json)
 
 
+@backtest_app.command(
+    name="classifier", help=_("Does a classifier know more than rules of thumb? Rolling origins.")
+)
+def backtest_classifier_command(
+    spec: SpecFile,
+    *,
+    table: Tables = None,
+    store: OptionalStore = None,
+    out: Annotated[
+        Path | None, typer.Option(help=_("Folder for the page and metrics.json."))
+    ] = None,
+    references: Annotated[
+        bool, typer.Option("--references", help=_("Fit a forest and large trees too; slow."))
+    ] = False,
+    draws: ClusterDraws = 300,
+    as_of: AsOf = None,
+    seed: Seed = 20260930,
+    lang: Lang = "zh",
+    as_json: AsJson = False,
+) -> None:
+    """Judge a classifier on the past."""
+    from debtwatch.reporting.classifier import Request, backtest_classifier  # noqa: PLC0415
+    from debtwatch.reporting.classifier_words import classifier_text  # noqa: PLC0415
+
+    _check_language(lang)
+    request = Request(
+        spec, tuple(table or ()), store, _day(as_of) or _today(), seed=seed, draws=draws,
+        references=references, lang=lang,
+    )  # fmt: skip
+    page = backtest_classifier(
+        request, out, reading=_progress(_("Reading")), progress=_progress(_("Origins"))
+    )
+    if as_json:
+        typer.echo(json.dumps(page, ensure_ascii=False, indent=1, allow_nan=False))
+    else:
+        _echo_lines(classifier_text(page, language(lang)))
+    if out is not None:
+        typer.echo(_("Open {path}").format(path=(out / "index.html").resolve()), err=as_json)
+
+
+@app.command(name="train", help=_("Judge and fit a classifier, and write it with its card."))
+def train_command(
+    spec: SpecFile,
+    *,
+    table: Tables = None,
+    store: OptionalStore = None,
+    out: Out,
+    references: Annotated[
+        bool, typer.Option("--references", help=_("Fit a forest and large trees too; slow."))
+    ] = False,
+    draws: ClusterDraws = 300,
+    as_of: AsOf = None,
+    seed: Seed = 20260930,
+    lang: Lang = "zh",
+) -> None:
+    """Train a classifier."""
+    from debtwatch.reporting.classifier import Request, train_classifier  # noqa: PLC0415
+    from debtwatch.reporting.classifier_words import classifier_text  # noqa: PLC0415
+
+    _check_language(lang)
+    request = Request(
+        spec, tuple(table or ()), store, _day(as_of) or _today(), seed=seed, draws=draws,
+        references=references, lang=lang,
+    )  # fmt: skip
+    _trained, page = train_classifier(
+        request, out, reading=_progress(_("Reading")), progress=_progress(_("Origins"))
+    )
+    _echo_lines(classifier_text(page, language(lang)))
+    typer.echo(_("Open {path}").format(path=(out / "card.html").resolve()))
+
+
+@app.command(name="score", help=_("Score the governments of a table by a trained classifier."))
+def score_command(
+    model: Annotated[Path, typer.Argument(help=_("Folder of a trained classifier."))],
+    table: Annotated[
+        list[Path], typer.Option(help=_("Table: csv, xlsx or parquet; several are joined."))
+    ],
+    out: Annotated[Path, typer.Option("--out", help=_("File to write: csv."))],
+    *,
+    period: Annotated[
+        str | None, typer.Option(help=_("Period of the scores; the latest by default."))
+    ] = None,
+    lang: Lang = "zh",
+) -> None:
+    """Score a table."""
+    from debtwatch.reporting.score_table import score_table  # noqa: PLC0415
+
+    _check_language(lang)
+    typer.echo(score_table(model, table, out, period=period, lang=lang))
+    typer.echo(_("Open {path}").format(path=out.resolve()))
+
+
 @app.command(help=_("Apply one rulebook to a plain table of its fields."))
 def assess(
     rulebook: Annotated[str, typer.Argument(help=_("Id, family or FAMILY@VERSION."))],
@@ -675,6 +801,12 @@ def _print_problems(problems: Sequence[Problem], limit: int = 200) -> None:
     if len(problems) > limit:
         more = _("{n} more problems; --json of `debtwatch check` lists them all.")
         console.print(more.format(n=len(problems) - limit))
+
+
+def _echo_lines(text: str) -> None:
+    """Print a text of several lines, each without control characters."""
+    for line in text.splitlines():
+        typer.echo(_printable(line))
 
 
 def _printable(text: str) -> str:

@@ -12,6 +12,8 @@ FIGURE_PACKAGES = (
     "numba",
     "numpy",
     "pandas",
+    "scikit-learn",
+    "scipy",
     "statsmodels",
     "jinja2",
     "babel",

@@ -7,10 +7,12 @@ Only this file knows file formats. Every way in which a file can fail to open en
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import posixpath
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 MAX_UNPACKED_BYTES = 2**30
 MAX_CELLS = 20_000_000
 EXCEL_SUFFIXES = {".xlsx", ".xlsm", ".xls", ".ods"}
+DELIMITED_SUFFIXES = {".csv", ".txt", ".tsv"}
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,8 @@ def open_sheets(path: Path) -> Opened:
     Parameters
     ----------
     path : Path
-        A workbook, a csv file (UTF-8 with or without BOM, UTF-16 with BOM, GB18030) or a parquet
-        file.
+        A workbook, a csv file (UTF-8 with or without BOM, UTF-16 with BOM, GB18030; also packed
+        as ``.csv.gz``) or a parquet file.
 
     Returns
     -------
@@ -77,8 +80,9 @@ def open_sheets(path: Path) -> Opened:
     suffix = path.suffix.lower()
     if suffix in EXCEL_SUFFIXES:
         return _workbook(name, content, suffix)
-    if suffix in {".csv", ".txt", ".tsv"}:
-        return _delimited(name, content)
+    packed = suffix == ".gz" and Path(path.stem).suffix.lower() in DELIMITED_SUFFIXES
+    if packed or suffix in DELIMITED_SUFFIXES:
+        return _packed(name, content) if packed else _delimited(name, content)
     if suffix == ".parquet":
         return _parquet(path, content)
     return Opened(content, problem=Problem("file-format", file=name, details={"suffix": suffix}))
@@ -137,6 +141,17 @@ def _decode(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("gb18030")
+
+
+def _packed(name: str, content: bytes) -> Opened:
+    try:
+        with gzip.open(io.BytesIO(content)) as stream:
+            unpacked = stream.read(MAX_UNPACKED_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        return Opened(content, problem=_unreadable(name, str(error)))
+    if len(unpacked) > MAX_UNPACKED_BYTES:
+        return Opened(content, problem=_unreadable(name, "it unpacks to over 1 GiB"))
+    return _delimited(name, unpacked)
 
 
 def _delimited(name: str, content: bytes) -> Opened:

@@ -250,6 +250,21 @@ class Store:
             confirmed=self._confirmed_on(day),
         )
 
+    def first_known(self) -> pd.DataFrame:
+        """Day on which a government's first figures of each quarter were known, budgets apart.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``unit``, ``quarter`` and ``day``, in order of unit and quarter.
+        """
+        return self._connection.execute(
+            """
+            select unit, quarter, min(known_from) as day from observations
+            where status <> 'budget' group by unit, quarter order by unit, quarter
+            """
+        ).df()
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()

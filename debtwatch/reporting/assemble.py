@@ -12,6 +12,7 @@ from statistics import median
 import numpy as np
 
 from debtwatch import resources
+from debtwatch.early_warning.applied import Applied
 from debtwatch.language import N_, Language
 from debtwatch.panel.defaults import defaults
 from debtwatch.panel.fields import field_named
@@ -19,8 +20,10 @@ from debtwatch.panel.panel import ESTIMATED
 from debtwatch.panel.period import quarter_text
 from debtwatch.panel.problem import RULES, Problem
 from debtwatch.panel.register import Register
+from debtwatch.reporting.attention import AttentionParts
 from debtwatch.reporting.context import (
     Assumption,
+    AttentionRow,
     Flag,
     LevelCount,
     Meta,
@@ -66,6 +69,7 @@ class Options:
     all_units: bool = False
     pipelines: tuple[Pipeline, ...] = field(default_factory=tuple)
     register: Register = field(default_factory=Register)
+    classifiers: tuple[Applied, ...] = ()
 
 
 def build_context(
@@ -109,6 +113,7 @@ class _Assembler:
         self.ahead_without = study.worst_levels()
         self.value = study.value(headline, study.column)
         self.rows_of = {code: row for row, code in enumerate(self.codes)}
+        self.attention: dict[str, list[AttentionRow]] = {}
         self.project_names = {p.code: p.name for own in study.projects.values() for p in own}
 
     def pick(self, text: Bilingual) -> str:
@@ -122,7 +127,13 @@ class _Assembler:
             *(p for pipe in self.options.pipelines for p in pipe.problems),
         ]
         by_unit = self._problems_by_unit(problems)
-        pages = UnitPages(self.study, self.language, by_unit)
+        has_page = dict(zip(self.codes, map(bool, self.printed), strict=True))
+        attention = AttentionParts(
+            self.options.classifiers, self.study, self.language, has_page,
+            levels=dict(zip(self.codes, self.now, strict=True)),
+        )  # fmt: skip
+        self.attention = attention.by_unit()
+        pages = UnitPages(self.study, self.language, by_unit, self.attention)
         rows = [int(row) for row in np.flatnonzero(self.printed)]
         return ReportContext(
             meta=self._meta(),
@@ -156,9 +167,9 @@ class _Assembler:
                 rows, [(self.now[r], self.before[r], self.ahead_with[r]) for r in rows]
             ),
             register=register_section(
-                self.options.register, self.study, self.language,
-                has_page=dict(zip(self.codes, map(bool, self.printed), strict=True)),
+                self.options.register, self.study, self.language, has_page=has_page,
             ),
+            attention=attention.section(),
         )  # fmt: skip
 
     # -- what the report is about --------------------------------------------------------------
@@ -404,6 +415,7 @@ class _Assembler:
         if path is None:
             path = study.ahead[study.headline_book.id].values[study.headline.id][row]
         binding, room = binding_limit(study, row)
+        first = next(iter(self.attention[self.codes[row]]), None)
         effects = [e.effect for e in impact.projects]
         return UnitRow(
             unit=self.codes[row],
@@ -428,6 +440,8 @@ class _Assembler:
             risk=ahead.risk(row),
             headroom=room,
             binding="" if binding is None else self._binding_label(binding),
+            attention=first.probability if first else None,
+            attention_signal=first.signal if first else "",
             projects=len(impact.projects),
             effect=effect.effect if effect is not None and effects else "",
             history=self._history(row),

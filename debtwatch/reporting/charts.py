@@ -239,10 +239,10 @@ def coverage_chart(scores: Sequence[Mapping[str, Any]], code: str) -> str:
         base.mark_rule(color=NOMINAL_COLOUR, strokeDash=[3, 2]).encode(x="nominal:Q"),
         base.mark_rule(color=PAST, strokeWidth=1.5).encode(x=alt.X("low:Q"), x2="high:Q", y=y),
         base.mark_point(color=PAST, filled=True, size=34).encode(x=x, y=y),
-        data=_inline(rows),
+        data=inline(rows),
     ).properties(width=215, height=alt.Step(19))
     title = alt.Header(title=None, labelFontWeight="bold", labelFontSize=12)
-    return _svg(layers.facet(column=alt.Column("level:N", header=title), spacing=14))
+    return svg_of(layers.facet(column=alt.Column("level:N", header=title), spacing=14))
 
 
 def pit_chart(scores: Sequence[Mapping[str, Any]], code: str) -> str:
@@ -269,10 +269,10 @@ def pit_chart(scores: Sequence[Mapping[str, Any]], code: str) -> str:
         y=alt.Y("share:Q", axis=alt.Axis(format=".0%", title=None, tickCount=3)),
     )
     even = base.mark_rule(color=NOMINAL_COLOUR, strokeDash=[3, 2]).encode(y="even:Q")
-    small = alt.layer(bars, even, data=_inline(rows)).properties(width=150, height=62)
+    small = alt.layer(bars, even, data=inline(rows)).properties(width=150, height=62)
     header = alt.Header(title=None, labelFontWeight="bold", labelFontSize=10, labelLimit=170)
     side = alt.Header(title=None, labelFontSize=11, labelAngle=0, labelAlign="left")
-    return _svg(small.facet(
+    return svg_of(small.facet(
         column=alt.Column("label:N", sort=order, header=header),
         row=alt.Row("ahead:N", sort=steps, header=side),
         spacing=10,
@@ -300,7 +300,7 @@ def crps_chart(scores: Sequence[Mapping[str, Any]], code: str) -> str:
     ]
     domain = list(words.values())
     legend = alt.Legend(title=None, orient="bottom", labelLimit=300, symbolStrokeWidth=2)
-    points = alt.Chart(_inline(rows)).mark_point(size=55, strokeWidth=2)
+    points = alt.Chart(inline(rows)).mark_point(size=55, strokeWidth=2)
     chart = points.encode(
         x=alt.X("crps:Q", axis=alt.Axis(title=None, format=".2~f"), scale=alt.Scale(zero=True)),
         y=_rows_axis(rows),
@@ -315,7 +315,7 @@ def crps_chart(scores: Sequence[Mapping[str, Any]], code: str) -> str:
             scale=alt.Scale(domain=domain, range=["circle", "triangle-up", "square"]),
         ),
     )
-    return _svg(chart.properties(width=640, height=alt.Step(19)))
+    return svg_of(chart.properties(width=640, height=alt.Step(19)))
 
 
 def _named(scores: Sequence[Mapping[str, Any]], code: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -330,14 +330,15 @@ def _rows_axis(rows: Sequence[Mapping[str, Any]]) -> alt.Y:
     return alt.Y("name:N", sort=order, axis=axis)
 
 
-def _svg(chart: alt.TopLevelMixin) -> str:
+def svg_of(chart: alt.TopLevelMixin) -> str:
     """Draw a declared chart without a browser."""
     spec = chart.configure(font="sans-serif").configure_view(stroke="#d5dae1").to_dict()
     svg = str(vlc.vegalite_to_svg(spec, vl_version=_vegalite()))
     return svg[svg.index("<svg") :]
 
 
-def _inline(rows: list[dict[str, Any]]) -> alt.InlineData:
+def inline(rows: list[dict[str, Any]]) -> alt.InlineData:
+    """Rows that a chart carries with it."""
     return alt.InlineData(values=rows)
 
 

@@ -190,6 +190,8 @@ class UnitRow:
     risk: float | None = says("probability of a worse level at the horizon", "decimal")
     headroom: float | None = says("debt that still fits under the binding limit", "yuan")
     binding: str = says("limit that binds")
+    attention: float | None = says("probability by the first classifier applied", "decimal")
+    attention_signal: str = says("its signal: alert, watch, none, silent; empty without one")
     projects: int = says("projects planned")
     effect: str = says("worst effect of its projects")
     history: list[float | None] = says(
@@ -545,6 +547,7 @@ class UnitPage:
     new_rate: float | None = says("rate of new bonds", "decimal a year")
     new_tenor: float | None = says("tenor of new bonds", "years")
     projects: list[ProjectCard] = says("planned projects in order of counting")
+    attention: list[AttentionRow] = says("what the classifiers applied say of it")
     problems: list[ProblemRow] = says("problems found in its data, recent first")
     problems_left: int = says("further problems not listed here")
 
@@ -653,6 +656,70 @@ class RegisterSection:
 
 
 @dataclass(frozen=True)
+class AttentionRow:
+    """What a classifier says of a government: attention beside its level, never instead of it."""
+
+    unit: str = says("code of the government")
+    name: str = says("its name")
+    has_page: bool = says("whether it has a page of its own")
+    model: str = says("id of the classifier")
+    title: str = says("what the classifier warns of")
+    caution: str = says("warning to be read before the probability; empty without one")
+    level: str = says("level by the rule, which stands above this")
+    probability: float | None = says("probability of the event; none where the model is silent")
+    low: float | None = says("lower of the probabilities of the models behind it", "decimal")
+    high: float | None = says("higher of them", "decimal")
+    signal: str = says("alert, watch, none or silent")
+    signal_label: str = says("the same in words")
+    listed: bool = says("whether it is on the list of those to look at first")
+    rank: int | None = says("rank by probability, 1 the highest")
+    verdict: str = says("what a conformal check says of the probability, indicative")
+    reasons: list[str] = says("what raises the probability most, in words")
+    silent: str = says("why the model gives no probability")
+
+
+@dataclass(frozen=True)
+class AttentionModel:
+    """A classifier given to the report, applied or refused."""
+
+    id: str = says("id of its specification")
+    title: str = says("what it warns of")
+    note: str = says("what a reader must know about it")
+    sha256: str = says("hash of its model.json")
+    refused: str = says("why it is not applied; empty where it is")
+    synthetic: bool = says("whether it learned from invented data")
+    untrusted: bool = says("whether drift says not to trust it")
+    warnings: list[str] = says("drift and other warnings, the gravest first")
+    horizon: str = says("how far it looks ahead")
+    known_on: str = says("day whose knowledge it uses")
+    learned: str = says("what it learned from, in words")
+    rules: list[str] = says("versions of the rule that judged its outcomes")
+    watch: float = says("probability from which it signals", "decimal")
+    alert: float = says("probability of the stronger signal", "decimal")
+    capacity: float = says("share of governments on the list to look at first", "decimal")
+    base_rate: float = says("share of events in what it learned from", "decimal")
+    alerts: int = says("governments with the stronger signal")
+    watches: int = says("governments with the weaker signal")
+    quiet: int = says("governments without a signal")
+    silences: int = says("governments that it says nothing of")
+    rows: list[AttentionRow] = says("governments, the highest probability first, then the silent")
+
+
+@dataclass(frozen=True)
+class AttentionSection:
+    """What classifiers add to levels and outlook, or what one would need."""
+
+    models: list[AttentionModel] = says("classifiers given to the report")
+    needs: list[str] = says("where none is applied: what one would need, in words")
+    governments: int = says("governments in the store")
+    provinces: int = says("provinces among them; a government without one counts for itself")
+    periods: int = says("quarters, or years, with levels up to the quarter of the report")
+    followed: int = says("times a government below the class could be followed over the horizon")
+    events: int = says("of these, times it entered the class")
+    entries: int = says("entries of the class in all, each counted once")
+
+
+@dataclass(frozen=True)
 class ReportContext:
     """A whole report."""
 
@@ -672,6 +739,7 @@ class ReportContext:
     problems: list[ProblemRow] = says("doubtful figures of the quarters reported")
     pages: list[UnitPage] = says("governments with a page of their own")
     register: RegisterSection = says("register of screening decisions")
+    attention: AttentionSection = says("what classifiers add to levels and outlook")
 
 
 def documented_keys(cls: type, prefix: str = "") -> list[tuple[str, str, str, str]]:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import debtwatch
+from debtwatch.early_warning.applied import apply_model
+from debtwatch.early_warning.model_file import MODEL, load_model
 from debtwatch.errors import DataProblem
 from debtwatch.language import N_, language
 from debtwatch.panel.panel import build_panel
 from debtwatch.panel.problem import Problem
 from debtwatch.panel.register import read_from
 from debtwatch.panel.store import open_store
+from debtwatch.provenance import sha256_of_file
 from debtwatch.reporting.assemble import Options, build_context
 from debtwatch.reporting.context import ReportContext
 from debtwatch.reporting.render import build_manifest, write_report
@@ -49,6 +52,7 @@ def quarterly_report(
     as_of: dt.date,
     out: Path,
     projects: Sequence[Path] = (),
+    models: Sequence[Path] = (),
     rulebooks: Sequence[str] = (),
     units: Sequence[str] = (),
     all_units: bool = False,
@@ -71,6 +75,8 @@ def quarterly_report(
         Folder to write.
     projects : sequence of Path
         Files of planned projects.
+    models : sequence of Path
+        Folders of trained classifiers. One that must not be applied is named with the reason.
     rulebooks : sequence of str
         Rulebooks beyond the default ones, or versions to pin (``family@version``).
     units : sequence of str
@@ -89,7 +95,10 @@ def quarterly_report(
     ------
     DataProblem
         When the store or a project file cannot be used, or the quarter lies outside the data.
+    ModelProblem
+        When a model folder cannot be used.
     """
+    classifiers = [(load_model(f), sha256_of_file(f / MODEL)) for f in models]
     pipelines = tuple(read_pipeline(path, last_quarter=quarter) for path in projects)
     books = load_rulebooks()
     with open_store(store) as opened:
@@ -112,7 +121,13 @@ def quarterly_report(
             unit=", ".join(nobody),
             as_of=as_of.isoformat(),
         )
-    options = Options(seed, tuple(units), all_units, pipelines, register)
+    with open_store(store) as opened:
+        applied = tuple(
+            apply_model(trained, opened, study.panel, quarter=quarter, books=books, sha256=digest,
+                        seed=seed)
+            for trained, digest in classifiers
+        )  # fmt: skip
+    options = Options(seed, tuple(units), all_units, pipelines, register, applied)
     context = build_context(study, language(lang), options, debtwatch.__version__)
     used = {c.rulebook.reference: c.rulebook.sha256 for c in study.rulebooks}
     pages = write_report(context, build_manifest(context, used), out, progress=progress)

@@ -9,7 +9,7 @@ import math
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
 from functools import cache
@@ -17,8 +17,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from debtwatch import provenance, resources
 from debtwatch.errors import ModelProblem
@@ -31,6 +32,9 @@ from debtwatch.reporting.charts import (
     pit_chart,
     ratio_chart,
 )
+from debtwatch.reporting.classifier_charts import classifier_charts
+from debtwatch.reporting.classifier_files import predictions_csv
+from debtwatch.reporting.classifier_words import number
 from debtwatch.reporting.context import LevelCount, Meta, ReportContext, SegmentLine, UnitPage
 from debtwatch.reporting.figures import MISSING, Figures
 from debtwatch.reporting.memo_context import CheckRow, MemoContext, MemoMeta, MemoPage, Said
@@ -38,6 +42,7 @@ from debtwatch.reporting.memo_context import CheckRow, MemoContext, MemoMeta, Me
 #: A memo of proposals may stand in the folder of a report.
 _OWN = {"index.html", "units", "screening", "report.json", "manifest.json"}
 _OWN_BACKTEST = {"index.html", "metrics.json", "manifest.json"}
+_OWN_CLASSIFIER = _OWN_BACKTEST | {"predictions.csv"}
 _OWN_MEMO = {"index.html", "projects", "screening.json", "manifest.json"}
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{k}" for p in ("com", "lpt") for k in range(10))}
 _Job = TypeVar("_Job")
@@ -169,6 +174,7 @@ def build_manifest(context: ReportContext, rulebooks: dict[str, str]) -> dict[st
         "synthetic": meta.synthetic,
         "inputs": [{"file": s.file, "sha256": s.sha256} for s in meta.sources],
         "projects": [{"file": s.file, "sha256": s.sha256} for s in meta.pipelines],
+        "classifiers": [{"id": m.id, "sha256": m.sha256} for m in context.attention.models],
         **_hashes(rulebooks),
     }
 
@@ -269,6 +275,144 @@ def write_backtest(
         return 1
 
     _all_or_nothing(out, _OWN_BACKTEST, fill)
+
+
+def refuse_foreign_classifier(out: Path) -> None:
+    """Refuse a folder that holds anything but an earlier back-test of a classifier.
+
+    Raises
+    ------
+    ModelProblem
+    """
+    _refuse_foreign(out.resolve(), _OWN_CLASSIFIER)
+
+
+def render_classifier(page: dict[str, Any], lang: str) -> str:
+    """Page of the back-test of a classifier, as HTML.
+
+    Parameters
+    ----------
+    page : dict
+        Of :func:`debtwatch.reporting.classifier_page.classifier_context`.
+    lang : {"zh", "en"}
+    """
+    return _classifier_page("classifier.html", page, lang, files={})
+
+
+def render_card(page: dict[str, Any], lang: str, files: Mapping[str, str]) -> str:
+    """Model card, as a page that needs no other file.
+
+    Parameters
+    ----------
+    page : dict
+        As for :func:`render_classifier`, with the trained model.
+    lang : {"zh", "en"}
+    files : mapping of str to str
+        SHA-256 of each model file by its name.
+    """
+    return _classifier_page("model_card.html", page, lang, files=files)
+
+
+def _classifier_page(name: str, page: dict[str, Any], lang: str, files: Mapping[str, str]) -> str:
+    meta = {
+        "language": lang,
+        "version": page["version"],
+        "synthetic": page["synthetic"],
+        "illustrative": False,
+    }
+    # Charts are made by our own code from escaped data: they are markup, not text.
+    charts = {
+        key: Markup(svg)  # noqa: S704
+        for key, svg in classifier_charts(page, lang).items()
+    }
+    environment = _environment(lang, "", ())
+    environment.filters["figure"] = number
+    template = environment.get_template(name)
+    return template.render(page=page, meta=meta, charts=charts, files=files)
+
+
+def render_card_markdown(page: dict[str, Any], lang: str, files: Mapping[str, str]) -> str:
+    """Model card, as Markdown.
+
+    Parameters
+    ----------
+    page, lang, files
+        As for :func:`render_card`.
+    """
+    environment = _environment(lang, "", ())
+    environment.filters.update(figure=number, md=in_markdown)
+    text = environment.get_template("card.md.jinja").render(page=page, files=files)
+    return re.sub(r"\n{3,}", "\n\n", text) + "\n"
+
+
+def in_markdown(text: object) -> Markup:
+    r"""Text that Markdown takes as it is: no mark-up, no table cells, no lines of its own.
+
+    Examples
+    --------
+    >>> print(in_markdown("a|b <b> *x*"))
+    a\|b &lt;b&gt; \*x\*
+    """
+    plain = re.sub(r"([\\`*_\[\]|#~!])", r"\\\1", " ".join(str(text).split()))
+    plain = re.sub(r"^([-+=]|\d+(?=[.)]))", _start_escaped, plain)  # no list, no heading
+    return escape(plain)
+
+
+def _start_escaped(found: re.Match[str]) -> str:
+    start = found[0]
+    return f"{start}\\" if start.isdigit() else f"\\{start}"
+
+
+def write_classifier_backtest(
+    page: dict[str, Any],
+    predictions: pd.DataFrame,
+    out: Path,
+    *,
+    lang: str,
+    rulebooks: Mapping[str, str] | None = None,
+) -> None:
+    """Write the folder of a classifier's back-test, all or nothing.
+
+    Parameters
+    ----------
+    page : dict
+        Of :func:`debtwatch.reporting.classifier_page.classifier_context`; it becomes
+        ``metrics.json``.
+    predictions : DataFrame
+        Of the experiment: a row for each test row, with a probability for each model.
+    out : Path
+        New folder, or one that holds an earlier back-test of a classifier.
+    lang : {"zh", "en"}
+    rulebooks : mapping of str to str, optional
+        SHA-256 of each rulebook that judged outcomes.
+
+    Raises
+    ------
+    ModelProblem
+        When the folder holds something else, or cannot be written.
+    """
+    settings = ("version", "seed", "draws", "synthetic", "frequency", "production")
+    hashes = _hashes(dict(rulebooks or {}))
+    manifest = {
+        "tool": "debtwatch",
+        "kind": "classifier",
+        "language": lang,
+        **{name: page[name] for name in settings},
+        "specification": {"id": page["id"], "sha256": page["spec_sha256"]},
+        "origins": [origin["period"] for origin in page["origins"]],
+        "inputs": [{"file": name, "sha256": sha} for name, sha in page["sources"].items()],
+        **hashes,
+        "packages": {**hashes["packages"], **page["versions"]},
+    }
+
+    def fill(folder: Path) -> int:
+        _write_text(folder / "index.html", render_classifier(page, lang))
+        _write_json(folder / "metrics.json", page)
+        _write_text(folder / "predictions.csv", predictions_csv(predictions, page["frequency"]))
+        _write_json(folder / "manifest.json", manifest)
+        return 1
+
+    _all_or_nothing(out, _OWN_CLASSIFIER, fill)
 
 
 def write_memo(

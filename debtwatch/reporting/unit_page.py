@@ -14,6 +14,7 @@ from debtwatch.panel.period import parse_quarter, quarter_text
 from debtwatch.reporting.context import (
     AnalogueIndicator,
     AnalogueRow,
+    AttentionRow,
     CapacityRow,
     IndicatorCard,
     InputRow,
@@ -91,12 +92,18 @@ class UnitPages:
     study : Study
     language : Language
     problems : mapping from unit to its data problems
+    attention : mapping from unit to what classifiers say of it
     """
 
     def __init__(
-        self, study: Study, language: Language, problems: Mapping[str, Sequence[ProblemRow]]
+        self,
+        study: Study,
+        language: Language,
+        problems: Mapping[str, Sequence[ProblemRow]],
+        attention: Mapping[str, Sequence[AttentionRow]] | None = None,
     ) -> None:
         self.study, self.language, self.problems = study, language, problems
+        self.attention = attention or {}
         self.codes = [str(u) for u in study.panel.units.index]
         debt = study.inputs["debt_balance"][:, study.column]
         typical = float(np.nanmedian(debt)) if not np.isnan(debt).all() else 0.0
@@ -178,6 +185,7 @@ class UnitPages:
             new_rate=_number(study.outlook.new_rate[row]),
             new_tenor=_number(study.outlook.new_tenor[row]),
             projects=[self._project(row, effect) for effect in study.impacts[row].projects],
+            attention=list(self.attention.get(unit, ())),
             problems=problems[:MOST_PROBLEMS],
             problems_left=max(len(problems) - MOST_PROBLEMS, 0),
         )

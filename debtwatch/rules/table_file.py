@@ -9,9 +9,11 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import glob
+import gzip
 import io
 import os
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -100,6 +102,7 @@ def load_table(path: Path, kinds: Mapping[str, str], extra: Sequence[str] = ()) 
     Parameters
     ----------
     path : Path
+        A csv file may be packed (``.csv.gz``).
     kinds : mapping from column name to kind
         Columns to take into the frame, as :func:`fields_of` gives them.
     extra : sequence of str
@@ -114,11 +117,12 @@ def load_table(path: Path, kinds: Mapping[str, str], extra: Sequence[str] = ()) 
 
     connection = duckdb.connect(":memory:")
     header = None
+    suffix = _suffix(path)
     if path.is_file() and path.stat().st_size:
-        with suppress(duckdb.Error, UnicodeDecodeError, csv.Error):
-            if path.suffix.lower() in DELIMITED:
+        with suppress(duckdb.Error, UnicodeDecodeError, csv.Error, OSError, EOFError, zlib.error):
+            if suffix in DELIMITED:
                 header = _open_delimited(connection, path)
-            elif path.suffix.lower() == ".parquet":
+            elif suffix == ".parquet":
                 header = _open_parquet(connection, path)
     cells = None
     if header is None:  # another encoding, ragged rows, a workbook, or a fault to be named
@@ -129,8 +133,14 @@ def load_table(path: Path, kinds: Mapping[str, str], extra: Sequence[str] = ()) 
     values = {k: _column(connection, k, kind) for k, kind in wanted.items()}
     frame = pd.DataFrame(values, index=pd.RangeIndex(rows))
     frame.columns = pd.Index([header[k] for k in wanted], dtype=object)
-    untyped = path.suffix.lower() in DELIMITED
+    untyped = suffix in DELIMITED
     return Loaded(tuple(header), frame, rows, connection, None if untyped else cells, untyped)
+
+
+def _suffix(path: Path) -> str:
+    """Suffix that tells the form: of a packed file that within."""
+    suffix = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if suffix == ".gz" else suffix
 
 
 def _wanted(
@@ -153,7 +163,8 @@ def _wanted(
 
 def _open_delimited(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str] | None:
     """Read a clean UTF-8 file at the database's speed; None when it is not one."""
-    with path.open(encoding="utf-8-sig", newline="") as stream:
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig", newline="") as stream:
         first = stream.readline()
         delimiter = max((",", "\t", ";"), key=first.count)
         stream.seek(0)

@@ -2,29 +2,42 @@
 
 Nothing here describes a real place. The figures obey the identities of the accounts, follow the
 habits of county finance bureaus (万元, cumulative from January, headings in many spellings) and
-carry a known amount of dirt, which the ``README.txt`` beside the files lists.
+carry a known amount of dirt, which the ``README.txt`` beside the files lists. A second set, plain
+and quarterly, is a simulated process whose true risk is known: it measures classifiers.
 
 Import from here alone; the modules inside are not an interface.
 """
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from debtwatch.errors import ModelProblem
 from debtwatch.language import N_
 from debtwatch.panel.period import FIRST_YEAR, LAST_YEAR, quarter, quarter_text
 from debtwatch.synthetic.counties import FIELDS, CountySet, build
+from debtwatch.synthetic.county_process import Process, oracle_probability, simulate_process
 from debtwatch.synthetic.paths import YEARS
+from debtwatch.synthetic.process_files import ProcessFiles, process_table, write_process
 from debtwatch.synthetic.projects import PIPELINE_HEADINGS, propose, write_pipeline
 from debtwatch.synthetic.tables import write_tables
+from debtwatch.synthetic.whole_folder import check_new_folder, new_folder
 
-__all__ = ["FIELDS", "PIPELINE_HEADINGS", "SyntheticFiles", "write_counties"]
+__all__ = [
+    "FIELDS",
+    "PIPELINE_HEADINGS",
+    "Process",
+    "ProcessFiles",
+    "SyntheticFiles",
+    "oracle_probability",
+    "process_table",
+    "simulate_process",
+    "write_counties",
+    "write_process",
+]
 
 DEFAULT_LAST_QUARTER = quarter(2025, 4)
 #: Six-digit codes that start with 9 leave room for 100 provinces of 999 counties.
@@ -130,45 +143,17 @@ def write_counties(
     wanted = max(1, round(0.7 * counties)) if projects is None else projects
     in_workbooks = counties <= MAX_WORKBOOKS_BY_DEFAULT if workbooks is None else workbooks
     _check_numbers(counties, seed, last, wanted)
-    _check_folder(out)
+    check_new_folder(out)
     economy, faults, proposals = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(3))
     synthetic, capacity = build(economy, faults, counties, last)
     pipeline = propose(proposals, synthetic.places, capacity, last, wanted)
     readme = _readme(synthetic, len(pipeline), seed, in_workbooks)
-    try:
-        tables = _write_whole(out, synthetic, pipeline, readme, in_workbooks)
-    except OSError as error:
-        raise ModelProblem(
-            N_("{path} cannot be written: {reason}. Choose another folder."),
-            path=out,
-            reason=error.strerror or error,
-        ) from error
-    return SyntheticFiles(tables, out / "pipeline.xlsx", out / "README.txt")
-
-
-def _write_whole(
-    out: Path, synthetic: CountySet, pipeline: pd.DataFrame, readme: str, workbooks: bool
-) -> tuple[Path, ...]:
-    """Write into a folder beside `out`, then rename it, so that no half set is left behind."""
-    target = out.resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
-        folder = Path(scratch) / "set"
-        folder.mkdir()
-        tables = write_tables(folder, synthetic, workbooks)
+    with new_folder(out) as folder:
+        written = write_tables(folder, synthetic, in_workbooks)
         write_pipeline(folder / "pipeline.xlsx", pipeline)
         (folder / "README.txt").write_text(readme, encoding="utf-8", newline="\n")
-        if target.exists():
-            target.rmdir()
-        folder.rename(target)
-    return tuple(out / path.relative_to(folder) for path in tables)
-
-
-def _check_folder(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ModelProblem(
-            N_("{path} exists and is not empty. Name a folder that does not exist yet."), path=out
-        )
+        tables = tuple(out / path.relative_to(folder) for path in written)
+    return SyntheticFiles(tables, out / "pipeline.xlsx", out / "README.txt")
 
 
 def _check_numbers(counties: int, seed: int, last: int, projects: int) -> None:
