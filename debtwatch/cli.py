@@ -65,6 +65,9 @@ Tables = Annotated[
 OptionalStore = Annotated[
     Path | None, typer.Option(help=_("Store of vintages, instead of tables."))
 ]
+References = Annotated[
+    bool, typer.Option("--references", help=_("Fit a forest and large trees too; slow."))
+]
 ClusterDraws = Annotated[
     int, typer.Option(min=50, max=10_000, help=_("Draws of provinces for the intervals."))
 ]
@@ -545,9 +548,7 @@ def backtest_classifier_command(
     out: Annotated[
         Path | None, typer.Option(help=_("Folder for the page and metrics.json."))
     ] = None,
-    references: Annotated[
-        bool, typer.Option("--references", help=_("Fit a forest and large trees too; slow."))
-    ] = False,
+    references: References = False,
     draws: ClusterDraws = 300,
     as_of: AsOf = None,
     seed: Seed = 20260930,
@@ -581,9 +582,7 @@ def train_command(
     table: Tables = None,
     store: OptionalStore = None,
     out: Out,
-    references: Annotated[
-        bool, typer.Option("--references", help=_("Fit a forest and large trees too; slow."))
-    ] = False,
+    references: References = False,
     draws: ClusterDraws = 300,
     as_of: AsOf = None,
     seed: Seed = 20260930,

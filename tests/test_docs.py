@@ -29,7 +29,10 @@ def usage_of(*command):
     return run(*command, "--help", env={"COLUMNS": "300"}).stdout
 
 
-@pytest.mark.parametrize("path", [ROOT / "README.md", DOCS / "screening.md"])
+PAGES_WITH_COMMANDS = [ROOT / "README.md", DOCS / "screening.md", DOCS / "classifier.md"]
+
+
+@pytest.mark.parametrize("path", PAGES_WITH_COMMANDS, ids=lambda p: p.name)
 def test_every_command_and_option_exists(path):
     text = path.read_text("utf-8")
     commands = re.findall(r"^debtwatch ([a-z-]+)(.*)$", text, re.MULTILINE)
@@ -187,3 +190,42 @@ def test_the_commands_of_the_method_run_one_after_the_other(tmp_path):
     memo = json.loads((tmp_path / "memo" / "screening.json").read_text("utf-8"))
     assert memo["meta"]["paths"] == 200
     assert "910003" in said["rank --store"]
+
+
+def test_every_key_of_a_classifiers_specification_is_documented(tmp_path):
+    from debtwatch.early_warning.spec import (
+        Data,
+        Feature,
+        Logit,
+        Origins,
+        Signals,
+        Spec,
+        Target,
+        Trees,
+        load_spec,
+    )
+
+    text = (DOCS / "classifier.md").read_text("utf-8")
+    named = set(re.findall(r"`([a-z0-9_.]+)`", text))
+    named |= {name.split(".")[-1] for name in named}
+    parts = (Data, Feature, Logit, Origins, Signals, Spec, Target, Trees)
+    keys = {f.alias or name for part in parts for name, f in part.model_fields.items()}
+    inner = {"data", "feature", "logit", "trees", "origins", "signals", "target", "sha256"}
+    assert not keys - inner - named
+    example = re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1]
+    path = tmp_path / "spec.toml"
+    path.write_text(example, "utf-8")
+    assert load_spec(path).target.horizon == 4
+
+
+def test_the_specifications_that_ship_are_listed_and_load():
+    from debtwatch.early_warning.spec import load_spec
+    from debtwatch.resources import models
+
+    text = (DOCS / "classifier.md").read_text("utf-8")
+    paths = sorted((models() / "early_warning" / "specs").glob("*.toml"))
+    assert len(paths) >= 9
+    for path in paths:
+        assert load_spec(path).id == path.stem
+        stem = re.sub(r"-(3y|h8)$", "", path.stem)
+        assert stem in text, path.stem

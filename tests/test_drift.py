@@ -320,3 +320,19 @@ def test_a_figure_that_swings_with_the_year_has_not_drifted_until_it_swings_furt
     assert shift_of("x", bins, up).level == "stable"
     assert shift_of("x", bins, up + 3.0).level == "moved"
     assert Bins.from_dict(json.loads(json.dumps(bins.to_dict()))) == bins
+
+
+def test_a_history_too_short_for_a_change_does_not_hide_later_shifts():
+    rng = np.random.default_rng(4)
+    period = np.repeat(np.arange(2010, 2020), 300)
+    train = rng.normal(size=3000)
+    train[period < 2012] = np.nan  # a change over two years has no figure in the first two
+    bins = reference_bins(train, period)
+    assert bins.rows == 2400
+    assert bins.shares[-1] == 0
+    assert bins.usual < 0.25
+    assert shift_of("x", bins, rng.normal(size=300)).level == "stable"
+    assert shift_of("x", bins, rng.normal(size=300) + 1.0).level == "moved"
+    assert shift_of("x", bins, np.where(np.arange(300) % 2 == 0, np.nan, 0.0)).level == "moved"
+    nothing = reference_bins(np.full(4, np.nan), np.arange(4))
+    assert (nothing.rows, nothing.shares, nothing.usual) == (4, (0.0, 1.0), 0.0)

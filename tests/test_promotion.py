@@ -49,7 +49,7 @@ def test_promoted_when_every_condition_is_met():
     assert (found.challenger, found.champion) == ("trees", "logit")
     assert [one.name for one in found.reasons] == ["origins", "auc", "brier", "subgroups", "slope"]
     texts = [one.template.format(**one.values) for one in found.reasons]
-    assert "+0.020" in texts[1]
+    assert "+0.0200" in texts[1]
     assert "B" in texts[3]
     assert "-0.020" in texts[3]
 

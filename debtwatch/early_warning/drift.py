@@ -227,8 +227,8 @@ def intercept_update(
         return InterceptUpdate(False, 0.0, last.period, Note(text, values))
     shift = float(np.log(last.mean_y / (1 - last.mean_y)) - np.log(train_rate / (1 - train_rate)))
     text = N_(
-        "At {period} the calibration intercept was {intercept} (z {z}); "
-        "the log-odds are shifted by {shift}."
+        "At {period} the calibration intercept was {intercept} (z {z}); for a model fitted before "
+        "it the log-odds would have to be shifted by {shift}."
     )
     return InterceptUpdate(
         True, shift, last.period, Note(text, values | {"shift": f"{shift:+.2f}"})

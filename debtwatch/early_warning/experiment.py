@@ -45,7 +45,7 @@ from debtwatch.early_warning.metrics import (
 from debtwatch.early_warning.promotion import Promotion, promote
 from debtwatch.early_warning.sample import Array, Frequency, Note, Sample, Words
 from debtwatch.early_warning.spec import Spec
-from debtwatch.early_warning.splits import Split, expanding_splits
+from debtwatch.early_warning.splits import Split, expanding_splits, settled_by
 
 AVERAGE = "average"
 #: Key columns of :attr:`Experiment.predictions`, before one column for each model.
@@ -146,7 +146,8 @@ class Experiment:
     differences : tuple of Difference
         The production model against each other one.
     promotion : Promotion
-        Whether the production model earns its place against the champion.
+        Whether the challenger (the trees; their average with the logit where that is used) may
+        replace the champion, the logit.
     lead : LeadTimes
     subgroups : tuple of SubgroupScore
     vintages : tuple of Vintage
@@ -257,8 +258,7 @@ def fit_split(
     leaves: int | None = None,
 ) -> dict[str, Fitted]:
     """Fit the ladder on the training rows of one split; see :func:`fit_models`."""
-    gap = spec.target.horizon + spec.origins.embargo
-    history = sample.take(np.asarray(sample.period + gap <= split.origin))
+    history = sample.take(settled_by(sample, spec, split.origin))
     return fit_models(
         sample.take(split.train), spec, seed=seed, references=references, leaves=leaves,
         pool=history,
@@ -439,10 +439,10 @@ def _promotion(
     draws: int,
     frequency: Frequency,
 ) -> Promotion:
-    """Judge the first other candidate against the champion, the logit."""
+    """Judge the challenger against the champion: the trees, or their average with the logit."""
     by_id = {s.model: s for s in scores}
-    production = production_of(by_id, spec)
-    challenger = production if production != "logit" else "trees" if "trees" in by_id else "signal"
+    pair = AVERAGE if set(spec.members) == {"logit", "trees"} else "trees"
+    challenger = next((m for m in (pair, "trees", "signal") if m in by_id), "logit")
     gaps = differences(
         table.p, table.y, best=challenger, against=["logit"], group=table.group,
         period=table.period, draws=draws, seed=seed, frequency=frequency,

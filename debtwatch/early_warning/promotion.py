@@ -179,4 +179,4 @@ def _subgroups(challenger: Sequence[SubgroupScore], champion: Sequence[SubgroupS
 def _text(value: float, *, signed: bool = False) -> str:
     if np.isnan(value):
         return "–"
-    return f"{value:+.3f}" if signed else f"{value:.2f}"
+    return f"{value:+.4f}" if signed else f"{value:.2f}"

@@ -33,8 +33,8 @@ class Bins:
         One more than edges, then the share that was missing; they sum to 1.
     rows : int
     usual : float
-        Largest index of a single training period against all of them: what common shocks, seasons
-        and the shorter history of early periods make ordinary.
+        Largest index of a single training period against all of them: what common shocks and
+        seasons make ordinary.
     """
 
     edges: tuple[float, ...]
@@ -80,7 +80,8 @@ class Shift:
     psi : float
         Population stability index.
     noise : float
-        95 % point of the index by chance alone, for rows of these numbers.
+        What needs no drift: the 95 % point of the index by chance alone, for rows of these numbers,
+        or the largest index of a single training period.
     level : {"stable", "watch", "moved"}
     """
 
@@ -95,6 +96,9 @@ def reference_bins(train: Array, period: NDArray[np.int64] | None = None) -> Bin
 
     Fewer than ten come out where figures repeat; edges are figures that occur, so that a flag of 0
     and 1 has one bin for each.
+    Periods without any figure (the first ones, of a change over
+    several) are left out: a history that had not begun is no distribution, and would make every
+    later shift look usual.
 
     Parameters
     ----------
@@ -112,6 +116,9 @@ def reference_bins(train: Array, period: NDArray[np.int64] | None = None) -> Bin
     >>> reference_bins(np.array([0.0, 0.0, 1.0, np.nan]))
     Bins(edges=(0.0, 1.0), shares=(0.5, 0.25, 0.0, 0.25), rows=4, usual=0.0)
     """
+    if period is not None:
+        told = np.isin(period, period[~np.isnan(train)])
+        train, period = (train[told], period[told]) if told.any() else (train, period)
     known = train[~np.isnan(train)]
     deciles = np.arange(1, 10) / 10
     edges = np.unique(np.quantile(known, deciles, method="inverted_cdf")) if len(known) else known
@@ -201,7 +208,7 @@ def shift_of(name: str, bins: Bins, now: Array, *, seed: int = 0) -> Shift:
     level: Literal["stable", "watch", "moved"] = "stable"
     if beyond and index >= AMBER:
         level = "moved" if index >= RED else "watch"
-    return Shift(name, index, noise, level)
+    return Shift(name, index, max(noise, bins.usual), level)
 
 
 def shifts(

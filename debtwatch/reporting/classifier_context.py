@@ -164,7 +164,9 @@ class ShiftPart:
     id: str = says("feature")
     label: str = says("its name")
     psi: float | None = says("population stability index")
-    noise: float | None = says("95 % point of the index by chance alone")
+    noise: float | None = says(
+        "largest index by chance (95 % point) or of a single training period"
+    )
     level: str = says("stable, watch or moved")
 
 

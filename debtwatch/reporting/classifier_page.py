@@ -155,6 +155,17 @@ class _Maker:
         named = [" ".join([self.feature_label(first), *rest]) for first, *rest in parts]
         return {**values, "names": self.words.text(N_(", ")).join(named)}
 
+    def named(self, values: dict[str, object]) -> dict[str, object]:
+        """Put names in place of the keys of a subgroup."""
+        if "by" not in values:
+            return values
+        by, label = str(values["by"]), str(values["label"])
+        return {
+            **values,
+            "by": names.partition_label(by, self.experiment.spec, self.words),
+            "label": names.part_label(by, label, 0, self.words),
+        }
+
     # -- parts
 
     def target(self) -> TargetPart:
@@ -266,7 +277,9 @@ class _Maker:
             champion=self.label(found.champion),
             promoted=found.promoted,
             conditions=[
-                ConditionPart(c.name, c.met, self.words.text(c.template).format(**c.values))
+                ConditionPart(
+                    c.name, c.met, self.words.text(c.template).format(**self.named(c.values))
+                )
                 for c in found.reasons
             ],
         )
