@@ -16,7 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from debtwatch.early_warning.applied import Applied, Said, apply_model, refusal
+from debtwatch.early_warning.applied import (
+    Applied,
+    Said,
+    _drift,
+    _unjudged,
+    apply_model,
+    refusal,
+)
 from debtwatch.early_warning.drift import Drift
 from debtwatch.early_warning.features import build_sample
 from debtwatch.early_warning.model_file import save_model
@@ -44,6 +51,7 @@ from tests.attention_cases import (
     of_country,
 )
 from tests.conftest import AS_OF, EXAMPLE
+from tests.trained_case import sample, trained
 
 BOOKS = load_rulebooks()
 
@@ -209,6 +217,18 @@ def test_a_model_not_to_be_trusted_says_so_first(county_study):
     assert not stable.untrusted
     assert all(row.caution == "" for row in stable.rows)
     assert "invented data" in stable.warnings[0]
+
+
+def test_rows_that_the_model_learned_from_are_no_test_of_it():
+    model, past = trained(), sample(seed=9)
+    wrong = replace(past, y=np.ones(len(past)), period=np.full(len(past), 2021, np.int64))
+    wrong.y[::5] = 0.0
+    scores = score(model, past)
+    assert _drift(model, past, scores, wrong).level == "do not trust"
+    learned = replace(wrong, period=np.full(len(past), 2020, np.int64))
+    assert _drift(model, past, scores, learned).level == "stable"
+    assert [note.template[:20] for note in _unjudged(model, 2020)] == ["No outcome is known "]
+    assert _unjudged(model, 2021) == []
 
 
 # -- refusals --------------------------------------------------------------------------------------

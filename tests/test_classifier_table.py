@@ -173,7 +173,7 @@ def test_ways_to_write_a_period(texts: Sequence[Any], expected: list[int]) -> No
         (["a,2021,1", "a,2021Q4,1"], "mixes years such as “2021” with quarters such as “2021Q4”"),
         (["a,2021,1", "a,later,1"], "“later” in row 2 is not a period"),
         (["a,2021,1", "b,2021,2"], "holds 1 period; with a horizon of 1 .* 2 periods .* 3 to be"),
-        ([], "holds 0 period"),
+        ([], "holds no row with a government and a period"),
         (["a,2021,1", "a,2020,1", "a,2021,2"], "1 combinations of unit, period .* such as a 2021"),
     ],
 )  # fmt: skip
@@ -459,7 +459,8 @@ def test_municipalities_of_brazil_and_japan() -> None:
     )  # fmt: skip
     assert observations.frame["group"].nunique() == 26
     assert observations.frame["share"].notna().mean() > 0.9
-    assert [note.values["count"] for note in observations.notes] == [2]  # 2e16 in the ratio
+    # Rows that one of the two tables lacks, and 2e16 in the ratio.
+    assert [note.values["count"] for note in observations.notes] == [20, 155, 2]
     target = {"kind": "entry", "horizon": 1, "ratio": "real_debt_service_ratio", "line": 13.0}
     burden = "0 if future_burden_not_calculated else future_burden_ratio"
     data = {"unit": "code", "period": "fiscal_year", "group": "prefecture"}
@@ -470,3 +471,50 @@ def test_municipalities_of_brazil_and_japan() -> None:
     assert frame["unit"].str.startswith("0").any()
     assert frame["burden"].notna().all()
     assert (frame["burden"] == 0).sum() > 7000
+
+
+# -- what careless users do -----------------------------------------------------------------------
+
+
+def test_scoring_needs_one_period_only(write: Write) -> None:
+    path = write("unit,period,r", "a,2021,1", "b,2021,2")
+    with pytest.raises(DataProblem, match="holds 1 period"):
+        read_observations([path], spec_of())
+    assert len(read_observations([path], spec_of(), learning=False).frame) == 2
+
+
+def test_a_derived_number_can_be_a_class(write: Write) -> None:
+    target = {"kind": "status", "horizon": 1, "class": "grade", "worse": ["2"]}
+    spec = spec_of("r", target=target, columns={"grade": "2 if r > 1 else 1"})
+    observations = read_observations([write("unit,period,r", "a,2020,1", "a,2021,3")], spec)
+    assert observations.frame["grade"].tolist() == ["1", "2"]
+
+
+def test_a_formula_that_fails_names_its_column(write: Write) -> None:
+    spec = spec_of("twice", columns={"twice": "double(r)"})
+    with pytest.raises(DataProblem, match=r"columns\.twice .*no function double"):
+        read_observations([write("unit,period,r", "a,2020,1", "a,2021,3")], spec)
+
+
+def test_percentages_are_no_probabilities(write: Write) -> None:
+    spec = spec_of("r", {"of": "p", "measure": "projection"})
+    rows = ("unit,period,r,p", "a,2020,1,0.4", "a,2021,3,40")
+    with pytest.raises(DataProblem, match=r"Column p is read as a probability, but 1 .* first 40"):
+        read_observations([write(*rows)], spec)
+
+
+def test_codes_that_half_match_are_counted(write: Write) -> None:
+    spine = write("unit,period,r", *(f"{u},{y},1" for u in ("01", "10") for y in (2020, 2021)))
+    other = write("unit,period,q", "1,2020,5", "1,2021,5", "10,2020,5", name="b.csv")
+    observations = read_observations([spine, other], spec_of("r", "q"))
+    assert said(observations) == [
+        "b.csv: 3 of 4 rows of a.csv have no row in it; its columns are missing there.",
+        "b.csv: 2 of 3 rows have no row in a.csv and are not used.",
+    ]
+
+
+def test_days_before_the_period_is_over_are_counted(write: Write) -> None:
+    rows = ("unit,period,day,r", "a,2020,2021-04-30,1", "a,2021,2021-12-30,1")
+    observations = read_observations([write(*rows)], spec_of(data={"known_from": "day"}))
+    assert [note.values["count"] for note in observations.notes] == [1]
+    assert "before the end of their period" in said(observations)[0]

@@ -279,10 +279,18 @@ def test_the_earlier_model_survives_when_the_new_one_cannot_be_put_in_place(
 
 
 def test_an_earlier_model_is_replaced_whole(trained, folder):
-    (folder / "old.txt").write_text("x")
+    (folder / ".DS_Store").write_text("x")
     save_model(replace(trained, trees=None, production="logit", members=("logit",)), folder)
     assert sorted(p.name for p in folder.iterdir()) == [CARD, MODEL]
     assert [p.name for p in folder.parent.iterdir()] == ["model"]
+
+
+def test_a_file_of_the_user_in_a_model_folder_is_not_lost(trained, folder):
+    (folder / "notes.txt").write_text("mine")
+    before = (folder / MODEL).read_bytes()
+    with pytest.raises(ModelProblem, match=r"notes\.txt, which is no part of a model"):
+        save_model(trained, folder)
+    assert ((folder / "notes.txt").read_text(), (folder / MODEL).read_bytes()) == ("mine", before)
 
 
 def test_a_folder_of_something_else_is_left_alone(trained, tmp_path):

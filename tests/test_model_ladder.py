@@ -7,7 +7,7 @@ from scipy.special import expit, logit
 
 from debtwatch.early_warning.calibration import fit_platt
 from debtwatch.early_warning.fitted import LogOddsMean
-from debtwatch.early_warning.ladder import MODELS, REFERENCES, fit_models
+from debtwatch.early_warning.ladder import MODELS, REFERENCES, fit_models, fit_projection
 from debtwatch.early_warning.sample import Sample
 from debtwatch.early_warning.spec import Logit, Spec
 from debtwatch.early_warning.splits import province_folds
@@ -170,13 +170,39 @@ def test_status_persists_by_side_of_the_line_or_by_class():
     rows = sample(600)
     by_side = spec(target={"kind": "status", "horizon": 1, "ratio": "debt", "line": 1.0})
     fitted = fit_models(rows, by_side, seed=1, leaves=3)["persistence"].estimator
-    assert fitted.edges_.tolist() == [0.0]
+    # Who stands on the line of a target ">=" is in the class.
+    assert fitted._places(np.array([[1e-12], [0.0], [-0.1]])).ravel().tolist() == [0, 0, 0]
+    assert fitted._places(np.array([[1e-6]])).ravel().tolist() == [1]
+    strictly = spec(target={**by_side.target.model_dump(by_alias=True), "operator": ">"})
+    fitted = fit_models(rows, strictly, seed=1, leaves=3)["persistence"].estimator
+    assert fitted._places(np.array([[0.0], [-1e-6]])).ravel().tolist() == [1, 0]
+    level = {**FEATURES[0], "id": "gap", "of": "debt", "measure": "level", "sign": "+"}
+    line = {**by_side.target.model_dump(by_alias=True), "line": 0.5}
+    in_logs = spec([{**level, "log": True}, *FEATURES[1:]], target=line)
+    fitted = fit_models(rows, in_logs, seed=1, leaves=3)["persistence"].estimator
+    on_line, above, below = np.log(0.5), np.log(0.51), np.log(0.49)
+    places = fitted._places(np.array([[on_line], [above], [below]]))
+    assert places.ravel().tolist() == [1, 1, 0]
     grade = {"id": "b", "of": "grade", "measure": "is", "value": "B"}
     target = {"kind": "status", "horizon": 1, "class": "grade", "worse": ["C"]}
     by_class = spec([*FEATURES[1:], grade], target=target)
     graded = Sample(**{**vars(rows), "x": rows.x[["change", "size"]].assign(b=rows.y)})
     fitted = fit_models(graded, by_class, seed=1, leaves=3)["persistence"].estimator
     assert set(fitted.rates_) == {(0.0,), (1.0,)}
+
+
+def test_a_row_without_a_ratio_is_an_average_one_whatever_rows_stand_beside_it():
+    rows = sample()
+    near = rows.now > 0.8
+    fitted = fit_projection(rows, spec(), pool=rows).estimator
+    x, now = rows.x.to_numpy(), np.append(np.nan, rows.now)
+    x = np.vstack([np.full(3, np.nan), x])
+    alone = fitted.probability(x[:1], now[:1])
+    assert alone == pytest.approx(fitted.probability(x, now)[:1])
+    beside = np.append(True, near)
+    assert alone == pytest.approx(fitted.probability(x[beside], now[beside])[:1])
+    median = fitted.probability(x[:1], np.array([np.median(rows.now)]))
+    assert abs(alone - median) < 0.1
 
 
 def test_a_missing_projection_is_the_event_rate():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,12 @@ from hypothesis import strategies as st
 
 from debtwatch.early_warning.sample import Frequency, Sample
 from debtwatch.early_warning.spec import Spec
-from debtwatch.early_warning.splits import expanding_splits, periods_needed, province_folds
+from debtwatch.early_warning.splits import (
+    expanding_splits,
+    periods_needed,
+    province_folds,
+    settled_by,
+)
 from debtwatch.errors import DataProblem, ModelProblem
 
 WORDS = {"zh": "债务", "en": "Debt"}
@@ -114,6 +120,22 @@ def test_an_origin_whose_training_rows_hold_one_outcome_is_passed_over() -> None
     assert [o for o, _, _ in shape(sample_of(period, y), specify())] == [2018, 2019, 2020]
 
 
+def test_an_outcome_published_after_the_origins_day_is_not_learned_from() -> None:
+    sample = sample_of(np.repeat([2018, 2019, 2020], 4))
+    # Scores of 2019 are made on 2020-04-29. Rows of 2018 are settled by figures of 2019: two on
+    # that day, one a day later, one on a day that is not told.
+    days = np.array(["2020-04-29", "2020-04-29", "2020-04-30", "NaT"] * 3, "datetime64[D]")
+    told = replace(sample, outcome_day=days)
+    spec = specify(first="2019", last="2019")
+    assert expanding_splits(sample, spec)[0].train.tolist() == [0, 1, 2, 3]
+    assert expanding_splits(told, spec)[0].train.tolist() == [0, 1, 3]
+    assert settled_by(told, spec, 2019).tolist() == [True, True, False, True] + [False] * 8
+    assert told.take(np.array([2, 0])).outcome_day.tolist() == days[[2, 0]].tolist()
+    # A day later the third one is known as well.
+    later = spec.model_copy(update={"data": spec.data.model_copy(update={"origin_days": 121})})
+    assert expanding_splits(told, later)[0].train.tolist() == [0, 1, 2, 3]
+
+
 def test_origins_without_rows_are_passed_over() -> None:
     sample = sample_of(np.repeat([2013, 2015, 2017, 2019], 2))
     assert [o for o, _, _ in shape(sample, specify())] == [2015, 2017, 2019]
@@ -181,7 +203,9 @@ def test_the_periods_needed_are_enough_and_one_fewer_is_not(least: int, horizon:
 
 def test_one_outcome_only_is_said_with_its_counts() -> None:
     sample = sample_of(np.repeat(np.arange(2015, 2021), 2), np.zeros(12))
-    with pytest.raises(DataProblem, match=r"12 rows.*2015 to 2020.* 0 are events"):
+    with pytest.raises(
+        DataProblem, match=r"12 rows with a known outcome 0 are events and 12 are not"
+    ):
         expanding_splits(sample, specify())
 
 

@@ -14,6 +14,7 @@ from debtwatch.early_warning.period_names import last_quarter, parse_origin, per
 from debtwatch.early_warning.sample import Observations
 from debtwatch.early_warning.spec import Spec
 from debtwatch.early_warning.table import read_observations
+from debtwatch.early_warning.target_classes import Judged
 from debtwatch.early_warning.targets import Labels, check_outcomes, label
 from debtwatch.errors import DataProblem, RulebookProblem
 from debtwatch.panel.period import quarter
@@ -81,6 +82,23 @@ def test_status_takes_the_end_of_the_window() -> None:
     same(labels.at_risk, [1, 1, 1, 0, 1])
     same(labels.y, [0, NAN, 1, NAN, NAN])
     same(labels.event_period, [NAN, NAN, 2014, NAN, NAN])
+
+
+def test_the_day_of_an_outcome_is_that_on_which_the_whole_window_was_out() -> None:
+    cells = [
+        ("a", 2010, "2011-04-01", 0.8),
+        ("a", 2011, "2012-04-01", NAN),  # published without the ratio at first
+        ("a", 2011, "2014-02-01", 0.9),
+        ("a", 2012, "2013-04-01", 0.9),
+        ("a", 2012, "2019-04-01", 1.1),  # a revision does not make the outcome late
+        ("a", 2013, "2014-04-01", 0.9),
+    ]
+    observations = observed(cells)
+    days = labels_of(observations, ENTRY).day.astype(str).tolist()
+    assert days == ["2014-02-01", "2014-04-01", "2014-04-01", "NaT"]
+    status = {**ENTRY, "kind": "status"}
+    days = labels_of(observations, status).day.astype(str).tolist()
+    assert days == ["2013-04-01", "2014-04-01", "NaT", "NaT"]
 
 
 def test_a_gap_censors_unless_an_event_was_seen() -> None:
@@ -240,6 +258,23 @@ def test_both_ends_are_judged_by_the_version_at_the_end_of_the_window() -> None:
     assert set(pinned.rule) == {"br-capag@2017"}
 
 
+def test_a_change_of_the_rule_inside_the_window_is_no_entry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    observations = observed(path(0.7, 0.9, 0.9, 0.9, 0.7))
+    ratio = observations.frame["r"].to_numpy()
+    strict_until_2012 = Judged(
+        np.stack([ratio >= 0.8, ratio >= 1.0]).astype(float), ("x@old", "x@new"),
+        {year: int(year > 2012) for year in range(2010, 2019)},
+    )  # fmt: skip
+    monkeypatch.setattr("debtwatch.early_warning.targets.judge", lambda *_: strict_until_2012)
+    labels = labels_of(observations, ENTRY)
+    assert list(labels.rule) == ["x@old", "x@new", "x@new", "x@new", "x@new"]
+    # 2010-2012 by the old rule; 0.9 in 2012 was beyond it, but not beyond that for 2013.
+    same(labels.at_risk, [1, 1, 1, 1, 1])
+    same(labels.y, [1, 0, 0, NAN, NAN])
+
+
 def test_a_version_that_the_columns_do_not_feed_is_said() -> None:
     observations = capag({2021: 0.8, 2022: 0.8, 2023: 0.8})
     labels = label(observations, spec_of(BOOK), load_rulebooks(), rows=rows_of(observations))
@@ -252,7 +287,7 @@ def test_a_version_that_the_columns_do_not_feed_is_said() -> None:
     [
         ({"worse": ["Z"]}, "has no class Z, named as worse; its classes are A"),
         ({"columns": {"debt": "r"}}, "none of the names debt"),
-        ({"columns": {}}, "target.columns says"),
+        ({"columns": {}}, "needs target.columns, which says .*: gross_consolidated_debt"),
     ],
 )
 def test_names_that_the_rulebook_does_not_have(change: dict[str, Any], message: str) -> None:

@@ -19,6 +19,7 @@ from debtwatch.early_warning.drift import (
     shift_of,
     shifts,
 )
+from debtwatch.early_warning.experiment import common_features
 from debtwatch.early_warning.explain import Reason
 from debtwatch.early_warning.features import build_sample
 from debtwatch.early_warning.sample import Frequency, Note, Observations, Sample
@@ -64,6 +65,8 @@ class Said:
     verdict : str
         Of the conformal set; empty without one.
     reasons : tuple of Reason
+    figures : int or None
+        Period of its latest figures known on the day.
     """
 
     silent: str
@@ -75,6 +78,7 @@ class Said:
     rank: int = 0
     verdict: str = ""
     reasons: tuple[Reason, ...] = ()
+    figures: int | None = None
 
     @classmethod
     def silence(cls, why: str) -> Said:
@@ -95,6 +99,8 @@ class Applied:
         Why it is not applied.
     day : date or None
         Day whose knowledge it used.
+    origin : int or None
+        Period whose end it looks ahead from.
     said : mapping from unit to Said
         Of governments with figures at the origin.
     drift : Drift or None
@@ -106,6 +112,7 @@ class Applied:
     sha256: str
     refused: Note | None = None
     day: dt.date | None = None
+    origin: int | None = None
     said: Mapping[str, Said] = field(default_factory=dict)
     drift: Drift | None = None
     notes: tuple[Note, ...] = ()
@@ -124,7 +131,8 @@ def apply_model(
     """Score every government of a store at a quarter.
 
     The figures are those known on the origin's day by the model's specification. The origin one
-    horizon earlier is scored too: its outcomes, as known now, tell whether the model still fits.
+    horizon earlier is scored too, unless the model learned from it: its outcomes, as known now,
+    tell whether the model still fits.
 
     Parameters
     ----------
@@ -165,13 +173,15 @@ def apply_model(
         )
         now = sample.take(sample.period == origin)
         scores = score(trained, now, stale=stale_rows(observations, now, trained, origin))
+        latest = latest_periods(observations, now, trained, origin)
         drift = _drift(trained, now, scores, sample.take(sample.known & (sample.period == earlier)))
     except DebtwatchError as error:
         return Applied(trained, sha256, refused=Note(error.template, dict(error.values)))
     day = pd.Timestamp(origin_day(origin, spec.data, frequency)).date()
     return Applied(
-        trained, sha256, day=min(day, panel.as_of), said=_said(scores), drift=drift,
-        notes=(*_strangers(trained, panel), *observations.notes),
+        trained, sha256, day=min(day, panel.as_of), origin=origin, said=_said(scores, latest),
+        drift=drift,
+        notes=(*_strangers(trained, panel), *_unjudged(trained, earlier), *observations.notes),
     )  # fmt: skip
 
 
@@ -230,25 +240,42 @@ def _strangers(trained: Trained, panel: Panel) -> list[Note]:
     )]  # fmt: skip
 
 
+def _unjudged(trained: Trained, earlier: int) -> list[Note]:
+    if earlier > trained.train_last:
+        return []
+    return [Note(
+        N_("No outcome is known yet that is newer than the model: whether its probabilities are "
+           "too high or too low cannot be told."),
+        {},
+    )]  # fmt: skip
+
+
 def stale_rows(
     observations: Observations, sample: Sample, trained: Trained, origin: int
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Tell which rows rest on figures older than the model allows."""
+    latest = latest_periods(observations, sample, trained, origin)
+    return np.asarray(origin - latest > OLDEST[observations.frequency])
+
+
+def latest_periods(
+    observations: Observations, sample: Sample, trained: Trained, origin: int
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Give the period of the latest figures of each row, as known at the origin."""
     grid = arrange(observations)
-    latest = as_known(grid, origin, trained.spec.data).latest
-    age = pd.Series(origin - (grid.first + latest), index=pd.Index(grid.units, dtype=object))
-    of_rows = age.reindex(pd.Index(sample.unit, dtype=object)).to_numpy(dtype=np.float64)
-    return np.asarray(of_rows > OLDEST[observations.frequency])
+    latest = grid.first + as_known(grid, origin, trained.spec.data).latest
+    found = pd.Series(latest, index=pd.Index(grid.units, dtype=object))
+    return found.loc[pd.Index(sample.unit, dtype=object)].to_numpy(dtype=np.int64)
 
 
 def _drift(trained: Trained, now: Sample, scores: Scores, past: Sample) -> Drift:
     """Compare today's figures and yesterday's outcomes with training."""
     risky = now.at_risk
-    # Peers are one figure for a province: few provinces have no distribution to compare.
-    common = [f.id for f in trained.spec.feature if f.measure in {"national", "peers"}]
+    common = common_features(trained.spec)
     vintages: tuple[Vintage, ...] = ()
     errors = None
-    if len(past):
+    # Rows that the model learned from cannot tell whether it still fits.
+    if len(past) and int(past.period.min()) > trained.train_last:
         p = score(trained, past).probability
         vintages = intercept_by_vintage(p, past.y, past.period, past.group)
         errors = cusum(p, past.y, past.period, past.group)
@@ -261,7 +288,7 @@ def _drift(trained: Trained, now: Sample, scores: Scores, past: Sample) -> Drift
     )
 
 
-def _said(scores: Scores) -> dict[str, Said]:
+def _said(scores: Scores, latest: np.ndarray[tuple[int], np.dtype[np.int64]]) -> dict[str, Said]:
     return {
         str(unit): Said(
             silent=str(scores.abstained[k]),
@@ -273,6 +300,7 @@ def _said(scores: Scores) -> dict[str, Said]:
             rank=int(scores.rank[k]),
             verdict=str(scores.verdict[k]),
             reasons=scores.reasons[k],
+            figures=int(latest[k]),
         )
         for k, unit in enumerate(scores.unit)
     }

@@ -6,7 +6,7 @@ followed. What comes out is one value, from which the page, the JSON and the mod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,7 @@ from debtwatch.early_warning.metrics import (
     watch_threshold,
 )
 from debtwatch.early_warning.promotion import Promotion, promote
-from debtwatch.early_warning.sample import Array, Frequency, Note, Sample, Words
+from debtwatch.early_warning.sample import Array, Frequency, Mask, Note, Sample, Words
 from debtwatch.early_warning.spec import Spec
 from debtwatch.early_warning.splits import Split, expanding_splits, settled_by
 
@@ -67,6 +67,8 @@ class OriginSummary:
         Size of the trees, chosen on training rows.
     notes : tuple of Note
         What the models left out and why.
+    knots : int or None
+        Inner knots of the logit, chosen on training rows; None where no folds could choose.
     """
 
     period: int
@@ -78,6 +80,7 @@ class OriginSummary:
     test_events: int
     leaves: int | None
     notes: tuple[Note, ...]
+    knots: int | None = None
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,9 @@ class Counts:
     rows : int
         A government at an origin, known or not.
     at_risk : int
+        At risk at an origin of which outcomes are known: a window that is not over yet is no loss.
     censored : int
-        At risk, outcome not known.
+        Of these, outcome not known.
     events : int
     governments, groups, periods : int
     """
@@ -232,10 +236,16 @@ def run_experiment(
     splits = expanding_splits(sample, spec)
     tests, origins = [], []
     leaves: int | None = None
+    knots: int | None = None
     for k, split in enumerate(splits):
-        models = fit_split(sample, split, spec, seed=seed, references=references, leaves=leaves)
-        # The size is chosen once, on the oldest rows: later rows then judge it too.
+        models = fit_split(
+            sample, split, spec, seed=seed, references=references, leaves=leaves, knots=knots
+        )
+        # With fewer rows a member may be impossible; one average is judged at all origins.
+        spec = with_members(spec, models)
+        # Sizes are chosen once, on the oldest rows: later rows then judge them too.
         leaves = leaves or chosen_leaves(models)
+        knots = chosen_knots(models) if knots is None else knots
         tests.append(_predicted(sample, split, models, spec))
         origins.append(_summary(sample, split, models))
         if progress is not None:
@@ -256,18 +266,42 @@ def fit_split(
     seed: int,
     references: bool = False,
     leaves: int | None = None,
+    knots: int | None = None,
 ) -> dict[str, Fitted]:
     """Fit the ladder on the training rows of one split; see :func:`fit_models`."""
     history = sample.take(settled_by(sample, spec, split.origin))
     return fit_models(
         sample.take(split.train), spec, seed=seed, references=references, leaves=leaves,
-        pool=history,
+        knots=knots, pool=history,
     )  # fmt: skip
 
 
 def chosen_leaves(models: Mapping[str, Fitted]) -> int | None:
     """Size of the trees among some fitted models."""
     return models["trees"].leaves if "trees" in models else None
+
+
+def chosen_knots(models: Mapping[str, Fitted]) -> int | None:
+    """Inner knots of the logit among some fitted models; None where no folds could choose."""
+    logit = models["logit"]
+    return None if logit.out_of_fold is None else int(logit.estimator.knots)
+
+
+def with_members(spec: Spec, models: Collection[str]) -> Spec:
+    """Leave out members of the average that are not among some models, if any of them are.
+
+    Parameters
+    ----------
+    spec : Spec
+    models : collection of str
+        Ids.
+
+    Returns
+    -------
+    Spec
+    """
+    members = tuple(m for m in spec.members if m in models)
+    return spec.model_copy(update={"members": members}) if members else spec
 
 
 def production_of(models: Mapping[str, object], spec: Spec) -> str:
@@ -325,14 +359,16 @@ def _summary(sample: Sample, split: Split, models: Mapping[str, Fitted]) -> Orig
         test_events=int(y[split.test].sum()),
         leaves=chosen_leaves(models),
         notes=tuple(notes.values()),
+        knots=chosen_knots(models),
     )
 
 
 def _counts(sample: Sample) -> Counts:
+    over = sample.at_risk & np.isin(sample.period, sample.period[sample.known])
     return Counts(
         rows=len(sample),
-        at_risk=int(sample.at_risk.sum()),
-        censored=int((sample.at_risk & np.isnan(sample.y)).sum()),
+        at_risk=int(over.sum()),
+        censored=int((over & np.isnan(sample.y)).sum()),
         events=int(np.nansum(sample.y[sample.known])),
         governments=len(set(sample.unit.tolist())),
         groups=len(set(sample.group.tolist())),
@@ -416,7 +452,7 @@ def _judged(
         intercept=intercept_update(
             vintages, train_rate=float(newest[0].y.mean()), frequency=sample.frequency
         ),
-        coverage=_coverage(best, y, table.period, spec),
+        coverage=_coverage(best, y, table.period, _settled(table, sample, spec)),
         shifts=moved,
         drift=drift_status(
             features=moved, vintages=vintages, errors=errors, frequency=sample.frequency
@@ -482,16 +518,24 @@ def _shifts(train: Sample, test: Sample, spec: Spec) -> tuple[Shift, ...]:
 
 
 def common_features(spec: Spec) -> tuple[str, ...]:
-    """Features that are one figure for all governments of a period."""
-    return tuple(f.id for f in spec.feature if f.measure == "national")
+    """Features that are one figure for all governments of a period, or of a province in it."""
+    return tuple(f.id for f in spec.feature if f.measure in {"national", "peers"})
+
+
+def _settled(table: _Table, sample: Sample, spec: Spec) -> Mask:
+    """Tell which test rows had a known outcome on the day of the last origin."""
+    known = settled_by(sample, spec, int(table.period.max()))
+    of_row = pd.Series(known, index=pd.MultiIndex.from_arrays([sample.unit, sample.period]))
+    rows = pd.MultiIndex.from_frame(table.frame[["unit", "period"]])
+    return np.asarray(of_row.reindex(rows), dtype=bool)
 
 
 def _coverage(
-    p: Array, y: Array, period: np.ndarray[tuple[int], np.dtype[np.int64]], spec: Spec
+    p: Array, y: Array, period: np.ndarray[tuple[int], np.dtype[np.int64]], settled: Mask
 ) -> Coverage | None:
     """Fix conformal sets on the origins whose outcome was known before the last one, judge it."""
     last = int(period.max())
-    before = period + spec.target.horizon <= last
+    before = settled & (period < last)
     if before.sum() == 0 or len(np.unique(y[before])) < 2:
         return None
     sets = fit_conformal(p[before], y[before], ALPHA)

@@ -114,6 +114,7 @@ def build_sample(
         frequency=observations.frequency,
         now=None if windows is None else windows[0],
         extreme=None if windows is None else windows[1],
+        outcome_day=labels.day,
         notes=(*observations.notes, *labels.notes),
     )
 

@@ -29,11 +29,12 @@ from debtwatch.early_warning.rules_of_thumb import (
     SignalComposite,
 )
 from debtwatch.early_warning.sample import Array, Note, Sample
-from debtwatch.early_warning.spec import Feature, Spec
+from debtwatch.early_warning.spec import Feature, Spec, Target
 from debtwatch.early_warning.splits import Positions, province_folds
 from debtwatch.early_warning.trees import SmallTrees
 from debtwatch.errors import DataProblem
 from debtwatch.language import N_
+from debtwatch.rules.expression import TOLERANCE
 
 #: Every model that may appear, in the order of tables.
 MODELS = (
@@ -52,6 +53,7 @@ def fit_models(
     seed: int,
     references: bool = False,
     leaves: int | None = None,
+    knots: int | None = None,
     pool: Sample | None = None,
 ) -> dict[str, Fitted]:
     """Fit every model that the features allow, from the training rows alone.
@@ -70,6 +72,8 @@ def fit_models(
     leaves : int, optional
         Size of the trees, chosen before; without it the best of ``spec.trees.leaves`` is looked
         for.
+    knots : int, optional
+        Inner knots of the logit, chosen before; without it the best of ``spec.logit.knots``.
     pool : Sample, optional
         Every row whose outcome window had closed by the origin, at risk or not: from these the
         pooled projection learns how ratios move. The training rows by default.
@@ -112,7 +116,8 @@ def fit_models(
         raise ValueError("every training row must be at risk and have a known outcome")
     check_both_outcomes(train.y)
     with threadpool_limits(limits=THREADS):
-        models = dict(_fitted(train, spec, seed=seed, leaves=leaves, pool=pool or train))
+        sizes = {"leaves": leaves, "knots": knots}
+        models = dict(_fitted(train, spec, seed=seed, pool=pool or train, **sizes))
         members = tuple(models[m] for m in spec.members if m in models)
         if not members:
             raise _no_member(spec)
@@ -127,13 +132,19 @@ def fit_models(
 
 
 def _fitted(
-    train: Sample, spec: Spec, *, seed: int, leaves: int | None, pool: Sample
+    train: Sample,
+    spec: Spec,
+    *,
+    seed: int,
+    leaves: int | None,
+    knots: int | None,
+    pool: Sample,
 ) -> Iterator[tuple[str, Fitted]]:
     """Fit the models, average and references apart."""
     folds = province_folds(train.group, train.y)
     for name, estimator in _thumb_rules(train, spec):
         yield name, _plain_fit(name, estimator, train)
-    yield "logit", fit_logit(train, spec, folds)
+    yield "logit", fit_logit(train, spec, folds, knots=knots)
     members = spec.members
     for found in (
         fit_trees(train, spec, seed=seed, leaves=leaves),
@@ -181,13 +192,13 @@ def check_both_outcomes(y: Array) -> None:
     )  # fmt: skip
 
 
-def fit_logit(train: Sample, spec: Spec, folds: Folds) -> Fitted:
+def fit_logit(train: Sample, spec: Spec, folds: Folds, *, knots: int | None = None) -> Fitted:
     """Fit and calibrate the champion; arguments as of :func:`fit_models`."""
     features = tuple(train.x.columns)
     settings = spec.logit
     tried = [
-        HazardLogit(_signs(spec, features), c=settings.c, knots=knots, winsor=settings.winsor)
-        for knots in sorted(set(settings.knots))
+        HazardLogit(_signs(spec, features), c=settings.c, knots=number, winsor=settings.winsor)
+        for number in (sorted(set(settings.knots)) if knots is None else [knots])
     ]
     told = [_out_of_fold(each, train.x, train.y, folds) for each in tried if folds]
     best = int(np.argmin([_log_loss(odds, train.y) for odds in told])) if told else 0
@@ -258,7 +269,7 @@ def fit_projection(train: Sample, spec: Spec, *, pool: Sample, folds: Folds = ()
             return fitted
         raw = np.empty(len(train))
         for _, judge in folds:
-            others = pool.take(~np.isin(pool.group, train.group[judge]))
+            others = pool.take(~pd.Index(pool.group).isin(train.group[judge]))
             part = replace(fitted, estimator=_pooled(others, spec))
             raw[judge] = part.log_odds(train.take(judge))
     except DataProblem:
@@ -349,9 +360,23 @@ def _state(spec: Spec, distance: Feature | None, place: dict[str, int]) -> Persi
         return None
     column = (place[distance.id],)
     if target.kind == "status" and target.ratio is not None and distance.of == target.ratio:
-        line = 0.0 if distance.measure == "distance" else target.line
-        return Persistence(column, edges=(line or 0.0,))
+        return Persistence(column, edges=(_line_in(distance, target),))
     return Persistence(column)
+
+
+def _line_in(distance: Feature, target: Target) -> float:
+    """Figure of a feature from which on it stands on the upper side of the line.
+
+    Who is on the line itself belongs to the class where the operator says so.
+    """
+    line, upward = float(target.line or 0.0), target.operator in (">=", ">")
+    on_line = TOLERANCE * max(1.0, abs(line)) * (1 if target.operator in (">=", "<=") else -1)
+    if distance.measure == "distance":
+        return on_line
+    edge = line - on_line if upward else line + on_line
+    if distance.log:
+        return float(np.log(edge)) if edge > 0 else -np.inf
+    return edge
 
 
 def _references(spec: Spec, seed: int) -> Iterator[tuple[str, Any]]:

@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -38,6 +38,8 @@ LIMITS: Final = {MODEL: 32 * 2**20, TREES: LARGEST, CARD: 2**20}
 #: Log-odds may differ by so much from those that training left: the last digits of a sum.
 SAME: Final = 1e-9
 LIBRARY: Final = "scikit-learn"
+#: What desktops leave in a folder that was looked at.
+_TRACES: Final = (".DS_Store", "Thumbs.db", "desktop.ini")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -89,7 +91,8 @@ def save_model(
     ----------
     trained : Trained
     folder : Path
-        A new folder, an empty one, or an earlier model folder, which is replaced.
+        A new folder, an empty one, or an earlier model folder without other files, which is
+        replaced.
     others : callable, optional
         Gives further text files by name from the SHA-256 of each model file; ``card.toml`` must be
         among them and record those in its table ``[files]`` (:func:`files_table`). Without it the
@@ -111,7 +114,7 @@ def save_model(
     texts = {CARD: files_table(sums)} if others is None else dict(others(sums))
     files |= {name: text.encode() for name, text in texts.items()}
     folder = folder.resolve()
-    _refuse_foreign(folder)
+    refuse_foreign_model(folder, ours=files)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -143,16 +146,36 @@ def files_table(sums: Mapping[str, str]) -> str:
     return "[files]\n" + "".join(f'"{name}" = "{sums[name]}"\n' for name in sorted(sums))
 
 
-def _refuse_foreign(folder: Path) -> None:
-    """Refuse to replace what is not a model folder."""
+def refuse_foreign_model(folder: Path, *, ours: Collection[str] = ()) -> None:
+    """Refuse to replace what is not a model folder, or one with files of somebody else.
+
+    Parameters
+    ----------
+    folder : Path
+    ours : collection of str
+        Names of the files that a model folder holds beside the model and ``card.toml``.
+
+    Raises
+    ------
+    ModelProblem
+        Naming the first such file.
+    """
+    known = {MODEL, TREES, CARD, *_TRACES, *ours}
     try:
-        fine = not folder.exists() or (folder / CARD).is_file() or not any(folder.iterdir())
+        found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+        fine = not found or (folder / CARD).is_file()
     except OSError:  # a file, or a folder that cannot be looked into
-        fine = False
+        found, fine = [], False
     if not fine:
         raise ModelProblem(
             N_("{folder} exists and holds no model; give a new folder."), folder=folder
         )
+    if foreign := [name for name in found if name not in known]:
+        raise ModelProblem(
+            N_("{folder} holds {file}, which is no part of a model and would be lost; move it, or "
+               "give a new folder."),
+            folder=folder, file=foreign[0],
+        )  # fmt: skip
 
 
 def _replace(partial: Path, folder: Path) -> None:

@@ -25,6 +25,7 @@ from debtwatch.early_warning.pooled_projection import PooledProjection
 from debtwatch.early_warning.rules_of_thumb import DistanceLogit, Squash
 from debtwatch.early_warning.sample import Frequency
 from debtwatch.early_warning.spec import Member, Sign, Spec
+from debtwatch.early_warning.spec_faults import faults_in_words
 from debtwatch.early_warning.trained import EVERYWHERE, Production, Trained
 from debtwatch.early_warning.trees import SmallTrees
 from debtwatch.errors import DebtwatchError
@@ -190,9 +191,9 @@ def read_record(content: bytes) -> ModelRecord:
         json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
         return ModelRecord.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(p) for p in first["loc"]) or "file"
-        raise ValueError(f"{place}: {first['msg']}") from error
+        raise ValueError(faults_in_words(error, ModelRecord)(str)) from error
+    except UnicodeDecodeError as error:
+        raise ValueError("it is not text in UTF-8") from error
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 

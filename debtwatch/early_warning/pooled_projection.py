@@ -112,14 +112,14 @@ class PooledProjection:
         ----------
         x : ndarray, shape (rows, features)
         now : ndarray, shape (rows,)
-            The ratio at the origin; without it a row has the probability of an average one.
+            The ratio at the origin; without it a row stands at the median of training.
 
         Returns
         -------
         ndarray, shape (rows,)
         """
-        gap = (self.line - now) * (1 if self.upward else -1) - self.expected_move(x, now)
-        gap = np.where(np.isnan(gap), np.nanmedian(gap) if not np.isnan(gap).all() else 0.0, gap)
+        held = np.where(np.isnan(now), self.median[-1], now)
+        gap = (self.line - held) * (1 if self.upward else -1) - self.expected_move(x, now)
         gap = gap / self.expected_spread(x, now)
         share = np.empty(len(gap))
         for start in range(0, len(gap), _BLOCK):

@@ -74,6 +74,9 @@ class Sample:
     now, extreme : ndarray or None
         Of a target that is a ratio: the ratio as known at the origin, and the worst one within the
         window, NaN where that is not complete. The pooled projection learns from them.
+    outcome_day : ndarray of datetime64[D] or None, shape (rows,)
+        Day by which every figure of the window was first published; NaT where none is. Nobody could
+        learn from the row before. None where days are not told: then the window's end counts.
     notes : tuple of Note
     """
 
@@ -89,6 +92,7 @@ class Sample:
     frequency: Frequency
     now: Array | None = None
     extreme: Array | None = None
+    outcome_day: NDArray[np.datetime64] | None = None
     notes: tuple[Note, ...] = ()
 
     def __len__(self) -> int:
@@ -114,4 +118,5 @@ class Sample:
             projection=None if self.projection is None else self.projection[rows],
             now=None if self.now is None else self.now[rows],
             extreme=None if self.extreme is None else self.extreme[rows],
+            outcome_day=None if self.outcome_day is None else self.outcome_day[rows],
         )

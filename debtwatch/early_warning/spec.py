@@ -10,8 +10,17 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    model_validator,
+)
 
+from debtwatch.early_warning.sample import Note
+from debtwatch.early_warning.spec_faults import SpecFault, faults_in_words, reason_of
 from debtwatch.errors import ModelProblem, RulebookProblem
 from debtwatch.language import N_
 from debtwatch.provenance import sha256_of_bytes
@@ -40,6 +49,8 @@ OVER_PERIODS = ("change", "volatility", "highest")
 #: Measures of a figure; the others look at how it was reported, or at the projection.
 OF_FIGURES = ("level", "distance", "change", "volatility", "highest", "peers", "gap", "national")
 MOST_FEATURES = 60
+#: Name of a column; a blank one names nothing.
+Column = Annotated[str, Field(min_length=1)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,79}$")]
 
 
@@ -68,13 +79,20 @@ class Data(_Part):
         Words in cells that mean missing.
     """
 
-    unit: str = "unit"
-    period: str = "period"
-    group: str | None = None
-    known_from: str | None = None
+    unit: Column = "unit"
+    period: Column = "period"
+    group: Column | None = None
+    known_from: Column | None = None
     lag_days: int = Field(default=120, ge=0, le=1500)
     origin_days: int | None = Field(default=None, ge=0, le=1500)
     missing: tuple[str, ...] = ("", "n.d.", "n.e.", "na", "n/a", "nan", "-", "—", "null", "none")
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Data:
+        keys = [name for name in (self.unit, self.period, self.known_from) if name]
+        if len(set(keys)) < len(keys):
+            raise _fault(N_("unit, period and known_from must be different columns"))
+        return self
 
 
 class Target(_Part):
@@ -105,7 +123,7 @@ class Target(_Part):
     kind: Literal["entry", "status", "event"]
     horizon: int = Field(ge=1, le=40)
     ratio: str | None = None
-    line: float | None = None
+    line: FiniteFloat | None = None
     operator: Literal[">=", ">", "<=", "<"] = ">="
     class_column: str | None = Field(default=None, alias="class")
     worse: tuple[str, ...] = ()
@@ -119,13 +137,13 @@ class Target(_Part):
     def _one_source(self) -> Target:
         sources = [n for n in ("ratio", "class_column", "rulebook", "event") if getattr(self, n)]
         if len(sources) != 1:
-            raise ValueError("give exactly one of ratio, class, rulebook and event")
+            raise _fault(N_("give exactly one of ratio, class, rulebook and event"))
         if (self.kind == "event") != (self.event is not None):
-            raise ValueError('kind = "event" and a column of events belong together')
+            raise _fault(N_('kind = "event" and a column of events belong together'))
         if self.ratio is not None and self.line is None:
-            raise ValueError("a ratio needs a line")
+            raise _fault(N_("a ratio needs a line"))
         if (self.class_column or self.rulebook) and not self.worse:
-            raise ValueError("worse must list the classes that count as worse")
+            raise _fault(N_("worse must list the classes that count as worse"))
         return self
 
 
@@ -169,11 +187,14 @@ class Feature(_Part):
     @model_validator(mode="after")
     def _complete(self) -> Feature:
         if self.of is None and self.measure != "projection":
-            raise ValueError("of names a column; only the measure projection can do without")
+            raise _fault(N_("of names a column; only the measure projection can do without"))
         if (self.periods is not None) != (self.measure in OVER_PERIODS):
-            raise ValueError(f"periods belongs to {', '.join(OVER_PERIODS)} and they need it")
+            raise _fault(
+                N_("periods belongs to the measures {names}, which need it"),
+                names=", ".join(OVER_PERIODS),
+            )
         if (self.value is not None) != (self.measure == "is"):
-            raise ValueError("value belongs to the measure is, which needs it")
+            raise _fault(N_("value belongs to the measure is, which needs it"))
         return self
 
 
@@ -217,7 +238,7 @@ class Logit(_Part):
         Share of the training rows cut off at each end of a feature; 0 cuts nothing.
     """
 
-    c: float = Field(default=0.1, gt=0, le=1e6)
+    c: FiniteFloat = Field(default=0.1, gt=0, le=1e6)
     winsor: float = Field(default=0.01, ge=0, le=0.2)
     knots: tuple[Annotated[int, Field(ge=0, le=8)], ...] = Field(default=(0, 1, 2, 3), min_length=1)
 
@@ -236,11 +257,11 @@ class Trees(_Part):
     l2 : float
     """
 
-    leaves: tuple[Annotated[int, Field(ge=2, le=31)], ...] = (3, 4, 6)
+    leaves: tuple[Annotated[int, Field(ge=2, le=31)], ...] = Field(default=(3, 4, 6), min_length=1)
     rounds: int = Field(default=200, ge=1, le=2000)
     rate: float = Field(default=0.03, gt=0, le=1)
-    least_rows: int = Field(default=100, ge=1)
-    l2: float = Field(default=5.0, ge=0)
+    least_rows: int = Field(default=100, ge=1, le=10**9)
+    l2: FiniteFloat = Field(default=5.0, ge=0, le=1e6)
 
 
 class Signals(_Part):
@@ -304,7 +325,7 @@ class Spec(_Part):
     origins: Origins = Origins()
     logit: Logit = Logit()
     trees: Trees = Trees()
-    members: tuple[Member, ...] = ("logit", "trees")
+    members: tuple[Member, ...] = Field(default=("logit", "trees"), min_length=1)
     signals: Signals = Signals()
     sha256: str = ""
 
@@ -355,36 +376,43 @@ class Spec(_Part):
     def _consistent(self) -> Spec:
         faults = [*self._twice(), *self._formula_faults(), *self._measure_faults()]
         if faults:
-            raise ValueError("; ".join(faults))
+            raise SpecFault(*faults)
         return self
 
-    def _twice(self) -> list[str]:
+    def _twice(self) -> list[Note]:
         seen: set[str] = set()
         twice = [f.id for f in self.feature if f.id in seen or seen.add(f.id)]  # type: ignore[func-returns-value]
         missing = [n for n in (self.distance, self.trend) if n and n not in self.names]
-        return [f"feature {n} is given twice" for n in twice] + [
-            f"{n} is not a feature" for n in missing
+        repeated = [m for k, m in enumerate(self.members) if m in self.members[:k]]
+        return [
+            *(Note(N_("feature {name} is given twice"), {"name": n}) for n in twice),
+            *(Note(N_("{name} is not a feature"), {"name": n}) for n in missing),
+            *(Note(N_("member {name} is given twice"), {"name": n}) for n in repeated),
         ]
 
-    def _formula_faults(self) -> list[str]:
+    def _formula_faults(self) -> list[Note]:
         faults = []
         for name, text in self.columns.items():
             try:
                 used = parse(text).names()
             except RulebookProblem as error:
-                faults.append(f"columns.{name}: {error}")
+                values = {"name": name, "reason": reason_of(error)}
+                faults.append(Note(N_("columns.{name}: {reason}"), values))
             else:
                 faults += [
-                    f"columns.{name} uses {n}, itself derived: write its formula out"
+                    Note(
+                        N_("columns.{name} uses {other}, itself derived: write its formula out"),
+                        {"name": name, "other": n},
+                    )
                     for n in used
                     if n in self.columns
                 ]
         return faults
 
-    def _measure_faults(self) -> list[str]:
+    def _measure_faults(self) -> list[Note]:
         """Find distances to a line that is not there."""
         return [
-            f"feature {f.id}: a distance needs target.line"
+            Note(N_("feature {name}: a distance needs target.line"), {"name": f.id})
             for f in self.feature
             if f.measure == "distance" and self.target.line is None
         ]
@@ -408,27 +436,31 @@ def load_spec(path: Path) -> Spec:
     """
     try:
         content = path.read_bytes()
-        table = tomllib.loads(content.decode("utf-8"))
+        table = tomllib.loads(content.decode("utf-8-sig"))
     except OSError as error:
         raise ModelProblem(
             N_("The specification {path} cannot be read: {reason}."),
             path=path, reason=error.strerror or str(error),
         ) from error  # fmt: skip
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ModelProblem(
+            N_("The specification {path} is not in UTF-8; save it again in that encoding."),
+            path=path,
+        ) from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        reason = N_("it is nested too deeply") if isinstance(error, RecursionError) else str(error)
         raise ModelProblem(
             N_("The specification {path} is not TOML in UTF-8: {reason}."),
-            path=path, reason=str(error),
+            path=path, reason=lambda words: words(reason),
         ) from error  # fmt: skip
     try:
         return Spec.model_validate({**table, "sha256": sha256_of_bytes(content)})
     except ValidationError as error:
         raise ModelProblem(
             N_("The specification {path} is not valid: {faults}."),
-            path=path, faults="; ".join(_fault(e) for e in error.errors()),
+            path=path, faults=faults_in_words(error, Spec),
         ) from error  # fmt: skip
 
 
-def _fault(error: object) -> str:
-    details = dict(error)  # type: ignore[call-overload]
-    place = ".".join(str(part) for part in details["loc"]) or "file"
-    return f"{place}: {str(details['msg']).removeprefix('Value error, ')}"
+def _fault(template: str, **values: object) -> SpecFault:
+    return SpecFault(Note(template, values))

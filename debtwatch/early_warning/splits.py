@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
+from debtwatch.early_warning.as_known import origin_day
 from debtwatch.early_warning.period_names import parse_origin, period_text
-from debtwatch.early_warning.sample import Array, Frequency, Sample, Words
+from debtwatch.early_warning.sample import Array, Frequency, Mask, Sample, Words
 from debtwatch.early_warning.spec import Spec
+from debtwatch.early_warning.targets import check_outcomes
 from debtwatch.errors import DataProblem, ModelProblem
 from debtwatch.language import N_
 
@@ -47,8 +49,9 @@ def expanding_splits(sample: Sample, spec: Spec) -> tuple[Split, ...]:
 
         \text{train}: t + h + e \le T_0, \qquad \text{test}: T_0 \le t < T_0 + \text{step},
 
-    so that no outcome window of a training row reaches beyond the origin :math:`T_0`. Origins are
-    ``step`` periods apart: counted on from ``origins.first`` where it is given, else back from
+    so that no outcome window of a training row reaches beyond the origin :math:`T_0`; and only rows
+    whose outcome was published by the origin's day are learned from (:func:`settled_by`). Origins
+    are ``step`` periods apart: counted on from ``origins.first`` where it is given, else back from
     ``origins.last``, else back from the last period with a known outcome, so that the newest rows
     are all judged. An origin is kept when its training rows span ``origins.least_periods``
     distinct periods and hold both outcomes, and it has a test row; of these the ``origins.most``
@@ -95,10 +98,9 @@ def expanding_splits(sample: Sample, spec: Spec) -> tuple[Split, ...]:
     """
     known = np.flatnonzero(sample.known)
     period, y = sample.period[known], sample.y[known]
-    gap = spec.target.horizon + spec.origins.embargo
     splits = []
     for origin in _origins(period, spec, sample.frequency):
-        train = period + gap <= origin
+        train = settled_by(sample, spec, int(origin))[known]
         test = (period >= origin) & (period < origin + spec.origins.step)
         enough = len(np.unique(period[train])) >= spec.origins.least_periods
         if enough and test.any() and len(np.unique(y[train])) > 1:
@@ -106,6 +108,33 @@ def expanding_splits(sample: Sample, spec: Spec) -> tuple[Split, ...]:
     if not splits:
         raise _none_possible(sample, spec)
     return tuple(splits[-spec.origins.most :])
+
+
+def settled_by(sample: Sample, spec: Spec, origin: int) -> Mask:
+    """Tell of which rows the outcome window was over and out by an origin's day.
+
+    The window and the embargo end by the origin's period, and every figure of the window was first
+    published by the day on which the origin's scores are made: what is reported later cannot be
+    learned from.
+
+    Parameters
+    ----------
+    sample : Sample
+    spec : Spec
+    origin : int
+        Period, as an ordinal.
+
+    Returns
+    -------
+    ndarray of bool, shape (rows,)
+        Rows that are not at risk or whose outcome is not known among them.
+    """
+    over = sample.period + spec.target.horizon + spec.origins.embargo <= origin
+    if sample.outcome_day is None:
+        return np.asarray(over)
+    # A day that is not told compares as not late.
+    late = sample.outcome_day > origin_day(origin, spec.data, sample.frequency)
+    return np.asarray(over & ~late)
 
 
 def _origins(period: NDArray[np.int64], spec: Spec, frequency: Frequency) -> NDArray[np.int64]:
@@ -167,6 +196,8 @@ def _none_possible(sample: Sample, spec: Spec) -> DataProblem:
     period, y = sample.period[known], sample.y[known]
     span = int(np.ptp(sample.period)) + 1 if len(sample) else 0
     needed = periods_needed(spec)
+    if span >= needed:
+        check_outcomes(sample.y, sample.at_risk, horizon=spec.target.horizon)
     spread = int(np.ptp(period)) if len(period) else -1
     if spread < needed - spec.target.horizon - 1:
         return DataProblem(

@@ -8,7 +8,7 @@ added as a vintage. So doubtful figures are left out as they were then, not with
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -424,7 +424,7 @@ def _column(name: str, spec: Spec, books: Sequence[Rulebook]) -> _Column:
     DataProblem
         When there is none of that name.
     """
-    held = set(CAPACITIES) | set(_field_names()) | {t.name for t in capacity_book().total}
+    held = amount_columns()
     if name in held:
         return _Column(name)
     own = [b for b in books if b.jurisdiction == spec.country and b.enabled
@@ -446,5 +446,13 @@ def _column(name: str, spec: Spec, books: Sequence[Rulebook]) -> _Column:
     return _Column(name, tuple(versions))
 
 
-def _field_names() -> Iterable[str]:
-    return (field.name for field in FIELDS)
+def amount_columns() -> frozenset[str]:
+    """Columns of a store that are amounts or people; the others are ratios of them.
+
+    Examples
+    --------
+    >>> "land_revenue" in amount_columns(), "debt_ratio" in amount_columns()
+    (True, False)
+    """
+    fields = {field.name for field in FIELDS}
+    return frozenset(fields | set(CAPACITIES) | {t.name for t in capacity_book().total})

@@ -25,7 +25,7 @@ from debtwatch.early_warning.column_values import (
 from debtwatch.early_warning.sample import Frequency, Note, Observations
 from debtwatch.early_warning.spec import Spec
 from debtwatch.early_warning.table_join import KeyedTable, joined
-from debtwatch.errors import DataProblem
+from debtwatch.errors import DataProblem, RulebookProblem
 from debtwatch.language import N_
 from debtwatch.provenance import sha256_of_file
 from debtwatch.rules.expression import Node, Text, evaluate
@@ -36,7 +36,7 @@ _FRAME = ("unit", "group", "period", "known_from")
 _SENTINEL, _USUAL = 1e9, 1e4
 
 
-def read_observations(paths: Sequence[Path], spec: Spec) -> Observations:
+def read_observations(paths: Sequence[Path], spec: Spec, *, learning: bool = True) -> Observations:
     r"""Read one or more tables as a specification describes them.
 
     Parameters
@@ -45,6 +45,8 @@ def read_observations(paths: Sequence[Path], spec: Spec) -> Observations:
         csv (also ``.csv.gz``), workbook or parquet. The first table is the spine; of a column that
         several tables have, that of the first is taken.
     spec : Spec
+    learning : bool
+        Whether outcomes are wanted, so that one period is too few.
 
     Returns
     -------
@@ -57,9 +59,9 @@ def read_observations(paths: Sequence[Path], spec: Spec) -> Observations:
     ------
     DataProblem
         When a table cannot be read, lacks a column, holds a key twice, or mixes years and quarters;
-        when there are fewer than two periods.
-    RulebookProblem
-        When the formula of a derived column does not fit its columns.
+        when the formula of a derived column does not fit its columns;
+        when there is no row, or fewer than two periods to learn from; when a column of
+        probabilities holds other figures.
 
     Examples
     --------
@@ -84,10 +86,13 @@ def read_observations(paths: Sequence[Path], spec: Spec) -> Observations:
         _read(table, [n for n in kinds if owners[n] == k], spec, kinds, notes)
         for k, table in enumerate(opened)
     ]
-    frequency = _frequency(tables, spec)
+    frequency = _frequency(tables, spec, least=2 if learning else 1)
     frame = joined(tables, spec, frequency, notes)
+    words = _words_of(spec)
     for name in spec.columns:
-        frame[name] = _derived(spec, name, frame)
+        derived = _derived(spec, name, frame)
+        frame[name] = _objects(read_words(derived, ())) if name in words else derived
+    _check_probabilities(frame, spec)
     frame = _sorted(frame, [*_FRAME, *kinds, *spec.columns])
     notes += _column_notes(frame, spec, frequency)
     sources = {_short(path, paths): sha256_of_file(Path(path)) for path in paths}
@@ -103,8 +108,7 @@ def column_kinds(spec: Spec) -> dict[str, Kind]:
         When one column is used for words and for figures.
     """
     target = spec.target
-    words = {f.of for f in spec.feature if f.of and f.measure == "is"}
-    words |= {target.class_column} if target.class_column else set()
+    words = _words_of(spec)
     figures = {f.of for f in spec.feature if f.of and f.measure not in {"is", "missing", "delay"}}
     figures |= {c for c in (target.ratio, target.event) if c}
     names = dict.fromkeys(spec.columns_read())
@@ -124,6 +128,12 @@ def column_kinds(spec: Spec) -> dict[str, Kind]:
             columns=", ".join(both),
         )  # fmt: skip
     return {n: "text" if n in words else "number" if n in figures else "either" for n in names}
+
+
+def _words_of(spec: Spec) -> set[str]:
+    """Columns of the table or derived ones whose words are looked at."""
+    words = {f.of for f in spec.feature if f.of and f.measure == "is"}
+    return words | ({spec.target.class_column} if spec.target.class_column else set())
 
 
 def _compared_with_words(node: Node) -> Iterator[str]:
@@ -268,18 +278,24 @@ def _column(
     return pd.Series(read.values, index=cells.index)
 
 
-def _frequency(tables: Sequence[KeyedTable], spec: Spec) -> Frequency:
+def _frequency(tables: Sequence[KeyedTable], spec: Spec, *, least: int) -> Frequency:
     """Find the frequency that all tables share, and refuse what is too short to learn from."""
     spine = tables[0]
-    for table in tables[1:]:
-        if table.frequency not in {spine.frequency, None}:
+    for table in tables:
+        if table.frequency is None or table.frame.empty:
+            raise DataProblem(
+                N_("{file} holds no row with a government and a period (columns {unit} and "
+                   "{period}); give a table with rows."),
+                file=table.file, unit=spec.data.unit, period=spec.data.period,
+            )  # fmt: skip
+        if table.frequency != spine.frequency:
             raise DataProblem(
                 N_("Of {file} and {other} one is by years and the other by quarters; give tables "
                    "of one frequency."),
                 file=table.file, other=spine.file,
             )  # fmt: skip
     periods = spine.frame["period"].nunique()
-    if periods < 2 or spine.frequency is None:
+    if periods < least or spine.frequency is None:
         horizon = spec.target.horizon
         raise DataProblem(
             N_("{file} holds {count} period; with a horizon of {horizon} a model needs at least "
@@ -303,12 +319,29 @@ def _derived(spec: Spec, name: str, frame: pd.DataFrame) -> pd.Series[Any]:
         else frame[column].to_numpy(dtype=np.float64)
         for column in formula.names()
     }
-    result = evaluate(formula, inputs)
+    try:
+        result = evaluate(formula, inputs)
+    except RulebookProblem as error:
+        raise DataProblem(
+            N_("columns.{name} of the specification: {reason}"), name=name, reason=error.text
+        ) from error
     if isinstance(result, Text):
         words = np.array([*result.categories, None], dtype=object)[result.codes]
         return pd.Series(words, index=frame.index, dtype=object)
     values = np.broadcast_to(np.asarray(result, dtype=np.float64), (len(frame),))
     return pd.Series(np.where(np.isfinite(values), values, np.nan), index=frame.index)
+
+
+def _check_probabilities(frame: pd.DataFrame, spec: Spec) -> None:
+    """Refuse percentages and other figures where a projection's probability is read."""
+    for name in {f.of for f in spec.feature if f.measure == "projection" and f.of in frame}:
+        odd = frame.loc[(frame[name] < 0) | (frame[name] > 1), name]
+        if len(odd):
+            raise DataProblem(
+                N_("Column {column} is read as a probability, but {count} of its figures are not "
+                   "from 0 to 1, the first {value}."),
+                column=name, count=len(odd), value=f"{odd.iloc[0]:.6g}",
+            )  # fmt: skip
 
 
 def _sorted(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

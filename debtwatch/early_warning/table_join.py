@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from debtwatch.early_warning.period_names import period_end, period_text
 from debtwatch.early_warning.sample import Frequency, Note
@@ -81,6 +82,8 @@ def joined(
                    "same way in both."),
                 file=table.file, other=spine.file,
             )  # fmt: skip
+        if spec.target.event not in table.frame:
+            notes += _unmatched(frame, table, spine.file, matched)
         outcomes = _beyond(frame, table, spec, notes)
         if "known_from" in frame and "known_from" in table.frame:
             frame = _join_vintages(frame, table.frame)
@@ -103,16 +106,48 @@ def _dated(table: KeyedTable, spec: Spec, frequency: Frequency, notes: list[Note
             Note(text, {"file": table.file, "count": blank, "column": spec.data.known_from,
                         "days": spec.data.lag_days})
         )  # fmt: skip
-    return dataclasses.replace(table, frame=_known(frame, spec, frequency))
+    dated = _known(frame, spec, frequency)
+    ends = _ends(dated["period"], frequency)
+    if early := int((dated["known_from"].to_numpy() < ends).sum()):
+        text = N_("{file}: {count} rows have a day in column {column} that is before the end of "
+                  "their period; they are plans, or the column says something else.")  # fmt: skip
+        notes.append(
+            Note(text, {"file": table.file, "count": early, "column": spec.data.known_from})
+        )
+    return dataclasses.replace(table, frame=dated)
+
+
+def _unmatched(
+    frame: pd.DataFrame, table: KeyedTable, spine: str, matched: NDArray[np.bool_]
+) -> list[Note]:
+    """Say of how many rows two tables do not speak of the same."""
+    keys = pd.MultiIndex.from_frame(table.frame[_KEYS]).isin(pd.MultiIndex.from_frame(frame[_KEYS]))
+    notes = []
+    if lacking := int((~matched).sum()):
+        text = N_("{file}: {count} of {rows} rows of {other} have no row in it; its columns are "
+                  "missing there.")  # fmt: skip
+        values = {"file": table.file, "count": lacking, "rows": len(frame), "other": spine}
+        notes.append(Note(text, values))
+    if unused := int((~keys).sum()):
+        text = N_("{file}: {count} of {rows} rows have no row in {other} and are not used.")
+        values = {"file": table.file, "count": unused, "rows": len(table.frame), "other": spine}
+        notes.append(Note(text, values))
+    return notes
 
 
 def _known(frame: pd.DataFrame, spec: Spec, frequency: Frequency) -> pd.DataFrame:
-    codes, periods = pd.factorize(frame["period"])
-    ends = np.array([period_end(int(p), frequency) for p in periods], dtype="datetime64[D]")
-    days = (ends + spec.data.lag_days).astype("datetime64[s]")[codes]
+    ends = _ends(frame["period"], frequency)
+    days = (ends + spec.data.lag_days).astype("datetime64[s]")
     known = frame["known_from"].to_numpy() if "known_from" in frame else np.datetime64("NaT", "s")
     days = np.where(np.isnat(known), days, known).astype("datetime64[s]")
     return frame.assign(known_from=days)
+
+
+def _ends(period: pd.Series[int], frequency: Frequency) -> NDArray[np.datetime64]:
+    """Last day of the period of each row."""
+    codes, periods = pd.factorize(period)
+    days = [period_end(int(p), frequency) for p in periods]
+    return np.asarray(np.array(days, dtype="datetime64[D]")[codes])
 
 
 def _check_unique(table: KeyedTable, spec: Spec, frequency: Frequency) -> None:

@@ -45,7 +45,8 @@ class Judged:
     version: dict[int, int] | None
     notes: tuple[Note, ...] = ()
 
-    def _versions(self, period: Positions) -> Positions:
+    def versions(self, period: Positions) -> Positions:
+        """Position of the version for each period; -1 where none is in force."""
         if self.version is None:
             return np.zeros(len(period), dtype=np.int64)
         distinct, codes = np.unique(period, return_inverse=True)
@@ -54,16 +55,12 @@ class Judged:
 
     def of(self, row: Positions, period: Positions) -> Array:
         """Class of rows by the versions for other periods."""
-        version = self._versions(period)
+        version = self.versions(period)
         return np.where(version < 0, np.nan, self.state[version, row])
-
-    def own(self, period: Positions) -> Array:
-        """Class of every row by the version for its own period."""
-        return self.of(np.arange(len(period)), period)
 
     def references(self, period: Positions) -> Words:
         """Name of the version for each period."""
-        return np.array([*self.names, ""], dtype=object)[self._versions(period)]
+        return np.array([*self.names, ""], dtype=object)[self.versions(period)]
 
 
 def judge(
@@ -211,11 +208,17 @@ def _check_names(target: Target, books: Sequence[Rulebook]) -> None:
     """Fields and classes of a target must be those of the rulebook."""
     kinds = fields_of(books)
     unknown = sorted(name for name in target.columns if name not in kinds)
-    if unknown or not target.columns:
+    if not target.columns:
+        raise DataProblem(
+            N_("A target by the rulebook {rulebook} needs target.columns, which says which column "
+               "holds each of its fields or indicators: {known}."),
+            rulebook=target.rulebook, known=", ".join(kinds),
+        )  # fmt: skip
+    if unknown:
         raise DataProblem(
             N_("target.columns says which column holds each field or indicator of {rulebook}: "
                "{known}. It has none of the names {unknown}."),
-            rulebook=target.rulebook, known=", ".join(kinds), unknown=", ".join(unknown) or "-",
+            rulebook=target.rulebook, known=", ".join(kinds), unknown=", ".join(unknown),
         )  # fmt: skip
     if series := sorted(name for name in target.columns if kinds[name] == "series"):
         raise DataProblem(

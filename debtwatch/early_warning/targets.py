@@ -17,13 +17,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from debtwatch.early_warning.sample import Array, Mask, Note, Observations, Words
 from debtwatch.early_warning.spec import Spec, Target
+from debtwatch.early_warning.table_join import NEVER
 from debtwatch.early_warning.target_classes import Positions, judge
 from debtwatch.errors import DataProblem
 from debtwatch.language import N_
 from debtwatch.rules.rulebook import Rulebook
+
+Days = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Labels:
         Period of the first event in the window; NaN without one.
     rule : ndarray of str, shape (rows,)
         Version of the rule at the end of the window; empty where none is in force.
+    day : ndarray of datetime64[D], shape (rows,)
+        Day by which every figure of the window was first published; NaT where none is.
     notes : tuple of Note
     """
 
@@ -46,6 +52,7 @@ class Labels:
     at_risk: Mask
     event_period: Array
     rule: Words
+    day: Days
     notes: tuple[Note, ...] = ()
 
 
@@ -59,9 +66,9 @@ def label(
     observations : Observations
     spec : Spec
     books : sequence of Rulebook
-        Used where the target is that of a rulebook. The class at the origin and at the end of the
-        window are judged by the version for the end of the window (of a year its fourth quarter),
-        the periods between by the version for each.
+        Used where the target is that of a rulebook. The class at the origin and throughout the
+        window is judged by the version for the end of the window (of a year its fourth quarter):
+        a change of the rule alone is no entry.
     rows : DataFrame
         Columns ``unit``, ``period`` (ordinal of the origin), ``known_period`` (of the latest row
         known at the origin, -1 without one) and ``vintage`` (position of that row in
@@ -104,21 +111,30 @@ def label(
     origin = rows["period"].to_numpy(dtype=np.int64)
     end = origin + target.horizon
     judged = judge(frame, target, books, observations.frequency)
-    grid = _grid(frame, judged.own(frame["period"].to_numpy(dtype=np.int64)))
-    steps = range(1, target.horizon + 1)
-    window = np.stack([grid.outcome(rows["unit"], origin + k, target) for k in steps])
     vintage = rows["vintage"].to_numpy(dtype=np.int64)
     known = vintage >= 0
-    if target.kind == "event":
-        state = grid.at(rows["unit"], origin, target)
-    else:
-        state = np.full(len(rows), np.nan)
-        state[known] = judged.of(vintage[known], end[known])
+    state = np.full(len(rows), np.nan)
+    state[known] = judged.of(vintage[known], end[known])
+    window = np.full((target.horizon, len(rows)), np.nan)
+    closed = np.zeros(len(rows), dtype=bool)
+    day = np.full(len(rows), np.datetime64("NaT"), dtype="datetime64[D]")
+    version = judged.versions(end)
+    for number in np.unique(version[version >= 0]).tolist():
+        chosen = version == number
+        grid = _grid(frame, judged.state[number])
+        units, start = rows["unit"][chosen], origin[chosen]
+        steps = [start + k for k in range(1, target.horizon + 1)]
+        window[:, chosen] = [grid.outcome(units, period, target) for period in steps]
+        closed[chosen] = grid.closed(end[chosen], target)
+        looked_at = steps[-1:] if target.kind == "status" else steps
+        day[chosen] = np.fmax.reduce([grid.published(units, period) for period in looked_at])
+        if target.kind == "event":
+            state[chosen] = grid.at(units, start, target)
     at_risk = known & (~np.isnan(state) if target.kind == "status" else state == 0)
     y, first = _outcomes(window, target)
-    y = np.where(at_risk & grid.closed(end, target), y, np.nan)
+    y = np.where(at_risk & closed, y, np.nan)
     event_period = np.where(y == 1, origin + first, np.nan)
-    return Labels(y, at_risk, event_period, judged.references(end), judged.notes)
+    return Labels(y, at_risk, event_period, judged.references(end), day, judged.notes)
 
 
 def check_outcomes(y: Array, at_risk: Mask, *, horizon: int) -> None:
@@ -135,7 +151,7 @@ def check_outcomes(y: Array, at_risk: Mask, *, horizon: int) -> None:
     Raises
     ------
     DataProblem
-        When no row has a known outcome, or all known outcomes are the same.
+        When no row is at risk or has a known outcome, or all known outcomes are the same.
 
     Examples
     --------
@@ -148,6 +164,13 @@ def check_outcomes(y: Array, at_risk: Mask, *, horizon: int) -> None:
     known = at_risk & ~np.isnan(y)
     events = int((y[known] == 1).sum())
     count = int(known.sum())
+    if not at_risk.any():
+        raise DataProblem(
+            N_("None of {rows} rows is at risk: in each the government is in the class already, or "
+               "its present class is not known. Check the column, the line and the classes of the "
+               "target, and whether the column's cells can be read."),
+            rows=len(y),
+        )  # fmt: skip
     if not count:
         raise DataProblem(
             N_("No row has a known outcome: {at_risk} of {rows} rows are at risk, and none of them "
@@ -179,12 +202,15 @@ class _Grid:
     state : ndarray, shape (units, periods)
     reported : ndarray of bool, shape (periods,)
         Whether anybody's class is known.
+    day : ndarray of datetime64[D], shape (units, periods)
+        First publication of a class; NaT where none is, or only a list of events tells it.
     """
 
     units: pd.Index[str]
     first: int
     state: Array
     reported: Mask
+    day: Days
 
     def closed(self, end: Positions, target: Target) -> Mask:
         """Tell which windows end in a period with outcomes; a list of events has all its own."""
@@ -204,14 +230,27 @@ class _Grid:
 
     def at(self, units: pd.Series[str], period: Positions, target: Target) -> Array:
         """Class of units in periods; what is not listed as the target takes it."""
-        code = self.units.get_indexer(pd.Index(units))
-        inside = self._inside(period)
-        found = inside & (code >= 0)
+        found, places = self._places(units, period)
         state = np.full(len(period), np.nan)
-        state[found] = self.state[code[found], period[found] - self.first]
+        state[found] = self.state[places]
         if target.kind == "event" and target.unlisted == "no event":
-            state[inside & np.isnan(state)] = 0.0
+            state[self._inside(period) & np.isnan(state)] = 0.0
         return state
+
+    def published(self, units: pd.Series[str], period: Positions) -> Days:
+        """First publication of the class of units in periods."""
+        found, places = self._places(units, period)
+        day = np.full(len(period), np.datetime64("NaT"), dtype="datetime64[D]")
+        day[found] = self.day[places]
+        return day
+
+    def _places(
+        self, units: pd.Series[str], period: Positions
+    ) -> tuple[Mask, tuple[NDArray[np.intp], Positions]]:
+        """Tell which units and periods are in the grid, and where."""
+        code = self.units.get_indexer(pd.Index(units))
+        found = self._inside(period) & (code >= 0)
+        return found, (code[found], period[found] - self.first)
 
     def outcome(self, units: pd.Series[str], period: Positions, target: Target) -> Array:
         """Class of units in later periods; one that nobody reports is passed over as 0."""
@@ -231,7 +270,13 @@ def _grid(frame: pd.DataFrame, state: Array) -> _Grid:
     first, last = (int(period.min()), int(period.max())) if len(frame) else (0, -1)
     grid = np.full((len(units), last - first + 1), np.nan)
     grid[code[latest], period[latest] - first] = state[latest]
-    return _Grid(pd.Index(units), first, grid, ~np.isnan(grid).all(axis=0))
+    day = np.full(grid.shape, np.datetime64("NaT"), dtype="datetime64[D]")
+    if "known_from" in frame:
+        days = frame["known_from"].to_numpy(dtype="datetime64[D]")
+        # Of several vintages the one written last stays: here the first that tells a class.
+        telling = np.flatnonzero(~np.isnan(state) & (days < NEVER))[::-1]
+        day[code[telling], period[telling] - first] = days[telling]
+    return _Grid(pd.Index(units), first, grid, ~np.isnan(grid).all(axis=0), day)
 
 
 def _outcomes(window: Array, target: Target) -> tuple[Array, Array]:

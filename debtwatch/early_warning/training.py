@@ -12,6 +12,7 @@ from debtwatch.early_warning.experiment import (
     Experiment,
     common_features,
     production_of,
+    with_members,
 )
 from debtwatch.early_warning.ladder import fit_models
 from debtwatch.early_warning.logit import HazardLogit
@@ -43,8 +44,8 @@ def train(
         All rows.
     spec : Spec
     experiment : Experiment
-        Of the same sample: the size of the trees and the conformal sets come from it, for they
-        must not be fixed on rows that the models have seen.
+        Of the same sample: the size of the trees, the knots of the logit and the conformal sets
+        come from it, for they must not be fixed on rows that the models have seen.
     sources, versions : mapping of str to str
         SHA-256 of each table, and version of each package that can move a figure.
     seed : int
@@ -60,11 +61,14 @@ def train(
     """
     rows = sample.take(sample.known)
     leaves = next((o.leaves for o in experiment.origins if o.leaves is not None), None)
-    models = fit_models(rows, spec, seed=seed, leaves=leaves, pool=sample)
-    production = production_of(models, spec)
+    knots = next((o.knots for o in experiment.origins if o.knots is not None), None)
+    # The average in use is of the members that were judged, though more could be fitted by now.
+    judged = with_members(spec, experiment.models)
+    models = fit_models(rows, judged, seed=seed, leaves=leaves, knots=knots, pool=sample)
+    production = production_of(models, judged)
     estimators = {name: m.estimator for name, m in models.items()}
     projection, distance = estimators.get("projection"), estimators.get("distance")
-    members = tuple(m for m in spec.members if m in models)
+    members = tuple(m for m in judged.members if m in models)
     logit, trees = estimators["logit"], estimators.get("trees")
     assert isinstance(logit, HazardLogit)  # noqa: S101 - the ladder always holds it
     return Trained(

@@ -7,17 +7,24 @@ never lowers its level and never replaces it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from debtwatch.early_warning.applied import Applied, Said
-from debtwatch.early_warning.explain import sentence
 from debtwatch.early_warning.period_names import period_text
 from debtwatch.early_warning.sample import Array, Note
 from debtwatch.early_warning.store_rows import groups_of
 from debtwatch.language import N_, Language
+from debtwatch.reporting.attention_words import (
+    COUNTED,
+    SIGNALS,
+    SILENCES,
+    VERDICTS,
+    ReasonWords,
+    labelled,
+)
 from debtwatch.reporting.context import AttentionModel, AttentionRow, AttentionSection
 from debtwatch.reporting.study import Study
 from debtwatch.rules.rulebook import Outcome
@@ -36,31 +43,6 @@ FEWEST_GOVERNMENTS = 100
 #: embargo of a quarter, and three origins to be judged at.
 FEWEST_PERIODS = {"quarter": 8 + 4 + 1 + 3, "year": 2 + 1 + 3}
 SPECIFICATION = "models/early_warning/specs/cn-counties-entry.toml"
-SIGNALS = {
-    "alert": N_("Alert"),
-    "watch": N_("Watch closely"),
-    "none": N_("No signal"),
-    "silent": N_("Says nothing"),
-}
-VERDICTS = {
-    "alert": N_("only the event fits what it learned"),
-    "clear": N_("only its absence fits what it learned"),
-    "uncertain": N_("both outcomes fit what it learned"),
-    "out of range": N_("neither outcome fits what it learned"),
-    "": "",
-}
-SILENCES = {
-    "no row": N_("No figures were known on the day of the forecast."),
-    "in class": N_("Already in the class that the model warns of: the level counts."),
-    "class unknown": N_("Its class was not known on the day of the forecast."),
-    "not at risk": N_(
-        "Already in the class that the model warns of, or not known to be below it: "
-        "the level counts."
-    ),
-    "missing": N_("Too many of the explanatory figures are missing."),
-    "stale": N_("Its latest figures are too old."),
-    "outside": N_("A figure lies far outside what the model learned from."),
-}
 
 
 class AttentionParts:
@@ -118,7 +100,8 @@ class AttentionParts:
     def _model(self, applied: Applied) -> AttentionModel:
         trained, spec = applied.trained, applied.trained.spec
         warnings, untrusted = self._warnings(applied), _untrusted(applied)
-        rows = [] if applied.refused else self._rows(applied, warnings[0] if untrusted else "")
+        caution = warnings[0] if untrusted else ""
+        rows, silences = ([], []) if applied.refused else self._rows(applied, caution)
         counted = {signal: sum(row.signal == signal for row in rows) for signal in SIGNALS}
         span = (
             period_text(p, trained.frequency) for p in (trained.train_first, trained.train_last)
@@ -133,6 +116,7 @@ class AttentionParts:
             untrusted=untrusted,
             warnings=warnings,
             horizon=self._horizon(spec.target.horizon, trained.frequency),
+            until=_until(applied),
             known_on=applied.day.isoformat() if applied.day else "",
             learned=self._text(
                 N_("{rows} observations of {first} to {last} with {events} events in {provinces} "
@@ -149,6 +133,7 @@ class AttentionParts:
             watches=counted["watch"],
             quiet=counted["none"],
             silences=counted["silent"],
+            silence_reasons=silences,
             rows=rows,
         )  # fmt: skip
 
@@ -156,13 +141,17 @@ class AttentionParts:
         """Say drift first: a reader must not see a probability before it."""
         found = []
         if applied.drift is not None and applied.drift.level != "stable":
-            reasons = self.language.text(N_("; ")).join(map(self._note, applied.drift.reasons))
+            said = [
+                self._note(labelled(note, applied.trained.spec, self.language)).rstrip(".。")
+                for note in applied.drift.reasons
+            ]
+            reasons = self.language.text(N_("; ")).join(said)
             message = (
                 N_("Do not trust this model now: {reasons}. Train it again on newer outcomes.")
                 if applied.drift.level == "do not trust"
                 else N_("Use this model with care: {reasons}.")
             )
-            found.append(self._text(message, reasons=reasons.rstrip(".。")))
+            found.append(self._text(message, reasons=reasons))
         if applied.trained.synthetic:
             found.append(self._text(
                 N_("This model learned from invented data: for demonstration only, never for a "
@@ -170,19 +159,43 @@ class AttentionParts:
             ))  # fmt: skip
         return [*found, *map(self._note, applied.notes)]
 
-    def _rows(self, applied: Applied, caution: str) -> list[AttentionRow]:
+    def _rows(self, applied: Applied, caution: str) -> tuple[list[AttentionRow], list[str]]:
+        """Give what the classifier says of each government, and count why it is silent."""
+        words = ReasonWords(applied.trained.spec, self.language)
+        given = {unit: applied.said.get(unit, Said.silence("no row")) for unit in self.names}
+        said = {unit: self._why(applied, unit, one) for unit, one in given.items()}
+        silent = [one.silent for one in said.values()]
         rows = [
-            self._row(applied, unit, applied.said.get(unit, Said.silence("no row")), caution)
-            for unit in self.names
+            self._row(applied, unit, one, words, caution=caution, ranked=silent.count(""))
+            for unit, one in said.items()
         ]
-        return sorted(rows, key=_by_probability)
+        counted = [
+            self._text(text, n=silent.count(why)) for why, text in COUNTED.items() if why in silent
+        ]
+        return sorted(rows, key=_by_probability), counted
 
-    def _row(self, applied: Applied, unit: str, said: Said, caution: str) -> AttentionRow:
-        spec = applied.trained.spec
+    def _why(self, applied: Applied, unit: str, said: Said) -> Said:
+        """Tell a government in the class from one whose class is not known."""
+        worse = applied.trained.spec.target.worse
+        if said.silent != "not at risk" or not worse:
+            return said
+        why = "in class" if self.levels[unit] in worse else "class unknown"
+        return replace(said, silent=why)
+
+    def _row(
+        self,
+        applied: Applied,
+        unit: str,
+        said: Said,
+        words: ReasonWords,
+        *,
+        caution: str,
+        ranked: int,
+    ) -> AttentionRow:
+        spec, frequency = applied.trained.spec, applied.trained.frequency
         silent = said.silent
-        if silent == "not at risk" and spec.target.worse:
-            silent = "in class" if self.levels[unit] in spec.target.worse else "class unknown"
         signal = "silent" if silent else said.signal
+        older = said.figures is not None and said.figures != applied.origin
         return AttentionRow(
             unit=unit,
             name=self.names[unit],
@@ -198,13 +211,15 @@ class AttentionParts:
             signal_label=self.language.text(SIGNALS[signal]),
             listed=said.listed and not silent,
             rank=None if silent else said.rank,
+            ranked=ranked,
+            until=_until(applied),
             verdict="" if silent else self.language.text(VERDICTS[said.verdict]),
-            reasons=[
-                sentence(reason, spec.feature_named(reason.feature), self.language)
-                for reason in said.reasons
-            ],
+            reasons=[] if silent else [words.full(reason) for reason in said.reasons],
+            brief=[] if silent else [words.brief(reason) for reason in said.reasons],
+            older_figures="" if silent or not older or said.figures is None
+            else period_text(said.figures, frequency),
             silent=self.language.text(SILENCES[silent]) if silent else "",
-        )
+        )  # fmt: skip
 
     # -- without a classifier ----------------------------------------------------------------------
 
@@ -240,7 +255,7 @@ class AttentionParts:
             found.append(self._text(
                 N_("Too few for a learned model here: {lacking}. Levels and the debt outlook "
                    "stand alone."),
-                lacking=self.language.text(N_(", ")).join(lacking),
+                lacking=self.language.text(N_("; ")).join(lacking),
             ))  # fmt: skip
         else:
             found.append(self._text(
@@ -278,6 +293,14 @@ class AttentionParts:
         if n == 1:
             return self.language.text(N_("one year") if frequency == "year" else N_("one quarter"))
         return self._text(N_("{n} years") if frequency == "year" else N_("{n} quarters"), n=n)
+
+
+def _until(applied: Applied) -> str:
+    """Last period that a classifier looks ahead to."""
+    if applied.origin is None:
+        return ""
+    trained = applied.trained
+    return period_text(applied.origin + trained.spec.target.horizon, trained.frequency)
 
 
 def _untrusted(applied: Applied) -> bool:

@@ -13,23 +13,25 @@ import pandas as pd
 from debtwatch.early_warning.experiment import Experiment, run_experiment
 from debtwatch.early_warning.features import build_sample
 from debtwatch.early_warning.metrics import DRAWS
-from debtwatch.early_warning.sample import Observations, Sample
+from debtwatch.early_warning.sample import Note, Observations, Sample
 from debtwatch.early_warning.spec import Spec, load_spec
 from debtwatch.early_warning.store_rows import observations_of_store
 from debtwatch.early_warning.table import read_observations
 from debtwatch.early_warning.time_travel import leaks
 from debtwatch.early_warning.trained import Trained
 from debtwatch.early_warning.training import train
-from debtwatch.errors import ModelProblem
-from debtwatch.language import N_, language
+from debtwatch.errors import DataProblem, ModelProblem
+from debtwatch.language import N_, Language, language
 from debtwatch.panel.store import open_store
 from debtwatch.provenance import package_versions
-from debtwatch.reporting.classifier_card import write_model_folder
+from debtwatch.reporting.classifier_card import refuse_foreign_card, write_model_folder
 from debtwatch.reporting.classifier_page import classifier_context
 from debtwatch.reporting.render import refuse_foreign_classifier, write_classifier_backtest
 from debtwatch.rules.rulebook import Rulebook, load_rulebooks
 
 Progress = Callable[[int, int], None]
+#: What scikit-learn takes for a seed.
+LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -106,13 +108,18 @@ def prepare(request: Request, progress: Progress | None = None) -> Prepared:
     DataProblem
         When the data cannot be used.
     ModelProblem
-        When neither tables nor a store are given, or both; when the specification is not valid; or
-        when a feature sees what was published later.
+        When neither tables nor a store are given, or both; when the specification is not valid or
+        the seed too large; or when a feature sees what was published later.
     """
     if bool(request.tables) == (request.store is not None):
         raise ModelProblem(
             N_("Give the figures by --table (once for each table) or by --store, one of the two.")
         )
+    if not 0 <= request.seed <= LARGEST_SEED:
+        raise ModelProblem(
+            N_("The seed is {seed}; give a whole number from 0 to {largest}."),
+            seed=request.seed, largest=LARGEST_SEED,
+        )  # fmt: skip
     spec, books = load_spec(request.spec), load_rulebooks()
     observations, projection, spec = _figures(request, spec, books, progress)
     sample = build_sample(observations, spec, books=books, projection=projection)
@@ -134,7 +141,9 @@ def _figures(
     with open_store(request.store) as store:
         # Invented accounts make an invented model, whatever the specification says.
         invented = store.known_on(request.as_of).synthetic or spec.synthetic
-        spec = spec.model_copy(update={"synthetic": invented})
+        # A store keeps vintages with their days; its keys are its own.
+        data = spec.data.model_copy(update={"known_from": "known_from"})
+        spec = spec.model_copy(update={"synthetic": invented, "data": data})
         observations, projection = observations_of_store(
             store, spec, as_of=request.as_of, books=books, seed=request.seed, progress=progress
         )
@@ -142,11 +151,38 @@ def _figures(
 
 
 def judge(prepared: Prepared, request: Request, progress: Progress | None = None) -> Experiment:
-    """Judge the models of a request at rolling origins; see :func:`run_experiment`."""
-    return run_experiment(
-        prepared.sample, prepared.spec, seed=request.seed, draws=request.draws,
-        references=request.references, leaked=prepared.leaked, progress=progress,
-    )  # fmt: skip
+    """Judge the models of a request at rolling origins; see :func:`run_experiment`.
+
+    Raises
+    ------
+    DataProblem
+        As there, with what was noticed when the tables were read: often the cause.
+    """
+    try:
+        return run_experiment(
+            prepared.sample, prepared.spec, seed=request.seed, draws=request.draws,
+            references=request.references, leaked=prepared.leaked, progress=progress,
+        )  # fmt: skip
+    except DataProblem as error:
+        notes, problem = prepared.sample.notes, error
+        if not notes:
+            raise
+        raise DataProblem(
+            N_("{problem} Noticed in the data: {notes}"), problem=problem.text,
+            notes=lambda words: " ".join(say_note(note, words) for note in notes),
+        ) from error  # fmt: skip
+
+
+def say_note(note: Note, translate: Callable[[str], str]) -> str:
+    """Say a note in the user's language."""
+    return translate(note.template).format(**note.values)
+
+
+def _with_notes(page: dict[str, Any], sample: Sample, words: Language) -> dict[str, Any]:
+    """Put what was noticed in the data before the limits that hold for every model."""
+    said = [say_note(note, words.text) for note in sample.notes]
+    limits = [*said, *page["findings"]["limits"]]
+    return {**page, "findings": {**page["findings"], "limits": limits}}
 
 
 def backtest_classifier(
@@ -180,10 +216,11 @@ def backtest_classifier(
         refuse_foreign_classifier(out)
     prepared = prepare(request, reading)
     experiment = judge(prepared, request, progress)
+    words = language(request.lang)
     page = classifier_context(
-        experiment, words=language(request.lang), sources=prepared.sources,
-        versions=package_versions(),
-    )  # fmt: skip
+        experiment, words=words, sources=prepared.sources, versions=package_versions()
+    )
+    page = _with_notes(page, prepared.sample, words)
     if out is not None:
         write_classifier_backtest(
             page, experiment.predictions, out, lang=request.lang, rulebooks=prepared.used
@@ -218,16 +255,17 @@ def train_classifier(
     DataProblem, ModelProblem
         As :func:`backtest_classifier`.
     """
+    refuse_foreign_card(out)
     prepared = prepare(request, reading)
     experiment = judge(prepared, request, progress)
-    versions = package_versions()
+    words, versions = language(request.lang), package_versions()
     trained = train(
         prepared.sample, prepared.spec, experiment, sources=prepared.sources, versions=versions,
         seed=request.seed,
     )  # fmt: skip
     page = classifier_context(
-        experiment, words=language(request.lang), sources=prepared.sources, versions=versions,
-        trained=trained,
-    )  # fmt: skip
+        experiment, words=words, sources=prepared.sources, versions=versions, trained=trained
+    )
+    page = _with_notes(page, prepared.sample, words)
     write_model_folder(page, trained, out, lang=request.lang)
     return trained, page

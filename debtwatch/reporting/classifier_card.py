@@ -5,14 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from debtwatch.early_warning.model_file import CARD, files_table, save_model
+from debtwatch.early_warning.model_file import (
+    CARD,
+    files_table,
+    refuse_foreign_model,
+    save_model,
+)
 from debtwatch.early_warning.trained import Trained
 from debtwatch.reporting.classifier_charts import lead_chart, reliability_chart
 from debtwatch.reporting.classifier_files import card_toml
 from debtwatch.reporting.render import render_card, render_card_markdown
 
+#: Files of the folder beside the model and card.toml.
+_PAGES = ("card.md", "card.html", "calibration.svg", "lead_time.svg")
 #: Shown where a chart has nothing to show, so that no link of the card is broken.
 _EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
+
+
+def refuse_foreign_card(out: Path) -> None:
+    """Refuse a folder that a model cannot replace, before any work is done.
+
+    Raises
+    ------
+    ModelProblem
+        When the folder holds something else.
+    """
+    refuse_foreign_model(out.resolve(), ours=_PAGES)
 
 
 def write_model_folder(

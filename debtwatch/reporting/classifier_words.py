@@ -13,6 +13,8 @@ from debtwatch.reporting.figures import MISSING, Figures
 
 FEW_EVENTS = 100
 FEW_ORIGINS = 5
+#: With fewer provinces whole provinces drawn anew tell little of the spread.
+FEW_GROUPS = 8
 METRICS = {"auc": "AUC", "pr_auc": "PR-AUC", "brier": N_("Brier score")}
 
 
@@ -300,8 +302,7 @@ class _Said:
         found.append(self.text(
             N_("Debt that is not reported is not seen, and governments that were merged or stopped "
                "reporting drop out. Of {at_risk} cases at risk {censored} ({share}) have no known "
-               "outcome, because nothing was reported or the window is not over yet; they were "
-               "left out of the scores."),
+               "outcome, because nothing was reported; they were left out of the scores."),
             censored=f"{counts['censored']:,}", at_risk=f"{counts['at_risk']:,}",
             share=self.percent(counts["censored_share"]),
         ))  # fmt: skip
@@ -325,6 +326,13 @@ class _Said:
             found.append(self.text(
                 N_("Only {events} events in the test: every figure here is rough."),
                 events=test["events"],
+            ))  # fmt: skip
+        groups = self.context["counts"]["groups"]
+        if groups < FEW_GROUPS:
+            found.append(self.text(
+                N_("Provinces: {groups}. With so few the intervals are too narrow and shares of "
+                   "draws say little."),
+                groups=groups,
             ))  # fmt: skip
         if test["origins"] < FEW_ORIGINS:
             found.append(self.text(

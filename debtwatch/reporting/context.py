@@ -673,8 +673,12 @@ class AttentionRow:
     signal_label: str = says("the same in words")
     listed: bool = says("whether it is on the list of those to look at first")
     rank: int | None = says("rank by probability, 1 the highest")
+    ranked: int = says("governments that have a rank")
+    until: str = says("last period that the model looks ahead to")
     verdict: str = says("what a conformal check says of the probability, indicative")
     reasons: list[str] = says("what raises the probability most, in words")
+    brief: list[str] = says("the same in fewer words")
+    older_figures: str = says("period of its latest figures, where that is an earlier one")
     silent: str = says("why the model gives no probability")
 
 
@@ -691,6 +695,7 @@ class AttentionModel:
     untrusted: bool = says("whether drift says not to trust it")
     warnings: list[str] = says("drift and other warnings, the gravest first")
     horizon: str = says("how far it looks ahead")
+    until: str = says("last period that it looks ahead to")
     known_on: str = says("day whose knowledge it uses")
     learned: str = says("what it learned from, in words")
     rules: list[str] = says("versions of the rule that judged its outcomes")
@@ -702,6 +707,7 @@ class AttentionModel:
     watches: int = says("governments with the weaker signal")
     quiet: int = says("governments without a signal")
     silences: int = says("governments that it says nothing of")
+    silence_reasons: list[str] = says("why it says nothing of them, with their numbers")
     rows: list[AttentionRow] = says("governments, the highest probability first, then the silent")
 
 

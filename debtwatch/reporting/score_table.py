@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from debtwatch.early_warning.table import read_observations
 from debtwatch.early_warning.trained import Trained
 from debtwatch.errors import DataProblem, ModelProblem
 from debtwatch.language import N_, Language, language
+from debtwatch.reporting.classifier import say_note
 from debtwatch.rules.rulebook import load_rulebooks
 from debtwatch.rules.table_file import check_out, neutral
 
@@ -43,7 +45,7 @@ def score_table(
     Returns
     -------
     str
-        What was written, in a sentence.
+        What was written, in a sentence, and a line for each thing noticed in the tables.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def score_table(
         raise ModelProblem(N_("{path} is not a csv file; name one for --out."), path=out)
     check_out(out)
     trained, words = load_model(model), language(lang)
-    observations = read_observations(tables, trained.spec)
+    observations = read_observations(tables, trained.spec, learning=False)
     known = observations.frame["period"].to_numpy(np.int64)
     origin = int(known.max()) if period is None else parse_origin(period, observations.frequency)
     if origin not in known:
@@ -73,9 +75,16 @@ def score_table(
     try:
         part.write_text(text, encoding="utf-8-sig", newline="")
         part.replace(out)
+    except OSError as error:
+        raise ModelProblem(
+            N_("The scores cannot be written to {path}: {reason}."),
+            path=out, reason=error.strerror or str(error),
+        ) from error  # fmt: skip
     finally:
-        part.unlink(missing_ok=True)
-    return words.text(
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+    notes = [say_note(note, words.text) for note in observations.notes]
+    said = words.text(
         N_("{period}: {rows} governments, {signals} with a signal, {silent} without a statement. "
            "A score raises attention only; it never lowers a rule's level.")
     ).format(
@@ -84,6 +93,7 @@ def score_table(
         signals=int(np.isin(scores.signal, ["alert", "watch"]).sum()),
         silent=int((scores.abstained != "").sum()),
     )  # fmt: skip
+    return "\n".join([said, *notes])
 
 
 def _table(trained: Trained, scores: Scores, words: Language) -> pd.DataFrame:
