@@ -9,18 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from debtwatch.rules.table import Note
+
+__all__ = ["Array", "Frequency", "Mask", "Note", "Observations", "Sample", "Words"]
+
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Words = NDArray[np.object_]
 Frequency = Literal["year", "quarter"]
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something the user should know of the data: a text and its values, as in an error."""
-
-    template: str
-    values: dict[str, object]
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ class _Maker:
             return note
         return self.words.text(note.template).format(**self.labelled(note.values))
 
-    def labelled(self, values: dict[str, object]) -> dict[str, object]:
+    def labelled(self, values: Mapping[str, object]) -> Mapping[str, object]:
         """Put labels in place of the ids of a list such as ``debt 0.31, trend 0.28``."""
         if not isinstance(values.get("names"), str):
             return values
