@@ -850,6 +850,10 @@ def _announce(written: Report) -> None:
             pages=written.pages,
         )
     )
+    for one in written.context.attention.models:
+        if one.refused:
+            text = _("The model {name} was not applied: {reason}")
+            typer.echo(_printable(text.format(name=one.id, reason=one.refused)), err=True)
     typer.echo(_("Open {path}").format(path=(written.out / "index.html").resolve()))
     _leave(written.problems)
 

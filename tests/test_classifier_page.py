@@ -549,5 +549,5 @@ def test_the_terminal_gets_sentences_and_a_table():
     assert text.startswith("Made up\nSynthetic data")
     table = text.split("\n\n")[-1].splitlines()
     assert len(table) == 6
-    assert table[-1].endswith("Average of the models *")
+    assert table[-1].endswith("Average: logit, small trees *")
     assert f"{useful().score_of('average').auc.mean:.3f}" in table[-1]

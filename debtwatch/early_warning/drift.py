@@ -215,6 +215,22 @@ def intercept_update(
             False, 0.0, None, Note(N_("No label window is complete yet; no update is due."), {})
         )
     last = max(vintages, key=lambda each: each.period)
+    if np.isnan(last.intercept):
+        text = N_(
+            "At {period} {events} of {rows} had the event where {said} were said: without both "
+            "outcomes no intercept can be estimated; see the running sum."
+        )
+        counts = {
+            "events": last.events,
+            "rows": last.rows,
+            "said": f"{last.rows * last.mean_p:.1f}",
+        }
+        return InterceptUpdate(
+            False,
+            0.0,
+            last.period,
+            Note(text, {"period": period_text(last.period, frequency), **counts}),
+        )
     values: dict[str, object] = {
         "period": period_text(last.period, frequency),
         "intercept": f"{last.intercept:+.2f}",
@@ -329,13 +345,16 @@ def drift_status(
     moved = [each for each in features if each.level == "moved"]
     if moved and len(moved) >= MOVED_SHARE * len(features):
         text = N_(
-            "{count} of {all} features are distributed otherwise than in training "
-            "(PSI from {least} on): {names}."
+            "{count} of {all} features are distributed otherwise than in training, beyond chance "
+            "and what single training periods showed (PSI from {least} on): {names}."
         )
         values = {"count": len(moved), "all": len(features), "least": RED, "names": _names(moved)}
         grave.append(Note(text, dict(values)))
     elif moved:
-        text = N_("Features that have moved since training (PSI from {least} on): {names}.")
+        text = N_(
+            "Features that have moved since training, beyond chance and what single training "
+            "periods showed (PSI from {least} on): {names}."
+        )
         mild.append(Note(text, {"least": RED, "names": _names(moved)}))
     watched = [each for each in features if each.level == "watch"]
     if watched:

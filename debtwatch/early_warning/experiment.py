@@ -166,6 +166,8 @@ class Experiment:
     leaked : tuple of str
         Features that moved when what was published later was changed; empty when clean.
     seed, draws : int
+    absent : tuple of str
+        Models that could be fitted at some origins but not at all, and so are not compared.
     """
 
     spec: Spec
@@ -190,6 +192,7 @@ class Experiment:
     leaked: tuple[str, ...]
     seed: int
     draws: int
+    absent: tuple[str, ...] = ()
 
     def score_of(self, model: str) -> ModelScore:
         """Score of a model."""
@@ -255,6 +258,7 @@ def run_experiment(
     return _judged(
         sample, spec, table, origins=tuple(origins), leaked=leaked, seed=seed, draws=draws,
         newest=(sample.take(last.train), sample.take(last.test)),
+        absent=tuple({c: None for t in tests for c in t.columns if c not in table.columns}),
     )  # fmt: skip
 
 
@@ -408,6 +412,7 @@ def _judged(
     origins: tuple[OriginSummary, ...],
     newest: tuple[Sample, Sample],
     leaked: tuple[str, ...],
+    absent: tuple[str, ...],
     seed: int,
     draws: int,
 ) -> Experiment:
@@ -461,6 +466,7 @@ def _judged(
         leaked=leaked,
         seed=seed,
         draws=draws,
+        absent=absent,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from debtwatch.early_warning.abstention import Conformal, Envelope
 from debtwatch.early_warning.calibration import Platt
 from debtwatch.early_warning.drift import Bins
 from debtwatch.early_warning.logit import HazardLogit
-from debtwatch.early_warning.pooled_projection import PooledProjection
+from debtwatch.early_warning.pooled_projection import TERMS, PooledProjection
 from debtwatch.early_warning.rules_of_thumb import DistanceLogit, Squash
 from debtwatch.early_warning.sample import Frequency
 from debtwatch.early_warning.spec import Member, Sign, Spec
@@ -349,9 +349,9 @@ def _projection(record: ModelRecord, features: int) -> PooledProjection:
     names = [f.name for f in fields(PooledProjection)]
     if sorted(given) != sorted(names):
         raise ValueError("projection: an entry is missing or unknown")
-    # The ratio itself is the last figure; each has a coefficient and one of its missing flag.
+    # The ratio itself is the last figure.
     lengths = dict.fromkeys(("low", "high", "median", "mean", "scale"), features + 1)
-    lengths |= {"move": 2 * (features + 1), "spread": 2 * (features + 1)}
+    lengths |= dict.fromkeys(("move", "spread"), TERMS * (features + 1))
     values: dict[str, Any] = {}
     for name, value in given.items():
         if isinstance(value, tuple) != (name in lengths or name == "residuals"):

@@ -25,6 +25,10 @@ CUT = (0.005, 0.995)
 FENCE = 10.0
 #: How much stronger the penalty on the spread is than that on the move.
 SPREAD_ALPHA = 10.0
+#: Figure, square, product with the ratio, missing flag.
+TERMS = 4
+#: A figure further from the mean, in standard deviations, is squared as if it stood here.
+FARTHEST = 3.0
 #: Residuals are kept as so many quantiles.
 KNOTS = 501
 #: Share of Silverman's width; his rule is for densities, a distribution needs less smoothing.
@@ -46,12 +50,13 @@ class PooledProjection:
         Whether crossing means rising to the line.
     low, high, median, mean, scale : ndarray, shape (features + 1,)
         Cuts, replacement of what is missing, and standardisation; last those of the ratio itself.
-    move : ndarray, shape (2 * features + 2,)
-        Coefficients of the figures and of their missing flags.
+    move : ndarray, shape (4 * features + 4,)
+        Coefficients of the standardised figures, their squares, their products with the ratio, and
+        their missing flags.
     base : float
         Move at the means.
-    spread : ndarray, shape (2 * features + 2,)
-        Coefficients of the logarithm of the size of what the moves left unexplained.
+    spread : ndarray, shape (4 * features + 4,)
+        The same for the logarithm of the size of what the moves left unexplained.
     spread_base : float
         That logarithm at the means.
     residuals : ndarray, shape (KNOTS,)
@@ -131,7 +136,10 @@ class PooledProjection:
         figures = np.column_stack([x, now])
         missing = np.isnan(figures)
         filled = np.where(missing, self.median, np.clip(figures, self.low, self.high))
-        return np.column_stack([(filled - self.mean) / self.scale, missing.astype(np.float64)])
+        z = (filled - self.mean) / self.scale
+        # A ratio moves by more where it is high, and faster when several things go wrong at once.
+        bent = np.minimum(z**2, FARTHEST**2)
+        return np.column_stack([z, bent, z * z[:, -1:], missing.astype(np.float64)])
 
 
 def fit_pooled_projection(
@@ -146,8 +154,8 @@ def fit_pooled_projection(
     """Learn how ratios move, from every government, whichever side of the line it stands on.
 
     ``move = max_k r(t+k) - r(t)`` (the other way round for a ratio that falls to its line) is
-    regressed on the features and the ratio with a ridge penalty; the residuals of all governments
-    give the spread.
+    regressed on the features, the ratio, their squares and their products with the ratio, under a
+    ridge penalty; the residuals of all governments give the spread.
 
     Parameters
     ----------
@@ -189,7 +197,7 @@ def fit_pooled_projection(
             rows=int(rows.sum()), least=FEWEST_ROWS,
         )  # fmt: skip
     low, high, median, mean, scale = _standardise(x[rows], now[rows])
-    none = np.zeros(2 * len(low))
+    none = np.zeros(TERMS * len(low))
     shell = PooledProjection(
         line, upward, low, high, median, mean, scale, none, 0.0, none, 0.0, np.zeros(KNOTS), 1.0
     )

@@ -342,6 +342,7 @@ class ClassifierContext:
     test: JudgedPart = says("rows judged")
     features: list[FeaturePart] = says("explanatory figures")
     leaked: list[str] = says("features that moved with what was published later; none when clean")
+    absent: list[str] = says("models not compared: they could not be fitted at every origin")
     origins: list[OriginPart] = says("origins")
     models: list[ModelPart] = says("every model, in the order of the ladder")
     differences: list[DifferencePart] = says("the model in use against each other one")

@@ -27,6 +27,13 @@ NAMES = {
     "forest": N_("Random forest (reference)"),
     "full_trees": N_("Full-size trees (reference)"),
 }
+#: Short names of the models that an average may be made of.
+MEMBERS = {
+    "logit": N_("logit"),
+    "trees": N_("small trees"),
+    "projection": N_("projection"),
+    "distance": N_("distance to the line"),
+}
 _MEASURES = {
     "level": N_("the figure itself"),
     "distance": N_("distance to the line, positive on the safe side"),
@@ -75,6 +82,9 @@ def model_label(model: str, spec: Spec, words: Language) -> str:
         name = words.pick(figure.label.zh, figure.label.en)
         if spec.target.line is None or figure.of != spec.target.ratio:
             return words.text(N_("One figure alone: {name}")).format(name=name)
+    if model == "average":
+        members = words.text(N_(", ")).join(words.text(MEMBERS[m]) for m in spec.members)
+        return words.text(N_("Average: {members}")).format(members=members)
     return words.text(NAMES.get(model, model))
 
 

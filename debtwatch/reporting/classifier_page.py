@@ -116,6 +116,7 @@ class _Maker:
             test=self.test(),
             features=self.features(),
             leaked=list(found.leaked),
+            absent=[self.label(model) for model in found.absent],
             origins=[self.origin(o) for o in found.origins],
             models=[self.model(s) for s in found.scores],
             differences=[self.difference(d) for d in found.differences],

@@ -322,6 +322,12 @@ class _Said:
 
     def few(self) -> list[str]:
         test, found = self.context["test"], []
+        if self.context["absent"]:
+            found.append(self.text(
+                N_("Not compared, because they could not be fitted at every origin: {names}. A "
+                   "later origins.first in the specification brings them in."),
+                names=self.listed(self.context["absent"]),
+            ))  # fmt: skip
         if test["events"] < FEW_EVENTS:
             found.append(self.text(
                 N_("Only {events} events in the test: every figure here is rough."),
