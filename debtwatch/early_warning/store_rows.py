@@ -348,7 +348,7 @@ class _Table:
                  {"column": name})
             for name in empty
         ]  # fmt: skip
-        if self.spec.target.event is not None:
+        if self.spec.target.event not in (None, *self.spec.columns):
             notes.append(Note(
                 N_("A store holds no list of events: {column} is empty."),
                 {"column": self.spec.target.event},
